@@ -9,7 +9,7 @@
 #include "core/poison.h"
 
 #define MAX_BLOCK_BYTES (1u << 20)
-#define PIECE_ALIGN 16u
+#define PIECE_ALIGN     16u
 
 struct mr_arena_block {
     mr_arena_block *next;
@@ -143,8 +143,8 @@ char *mr_arena_printf(mr_arena *arena, const char *format, ...)
 mr_code mr_arena_fail(const mr_arena *arena, mr_error *err)
 {
     if (held(arena) + MR_ARENA_BLOCK_BYTES > arena->cap_bytes)
-        return mr_fail(err, MR_ERR_LIMIT, "arena '%s' is full at its limit of %zu bytes", arena->name,
-                       arena->cap_bytes);
+        return mr_fail(err, MR_ERR_LIMIT, "arena '%s' is full at its limit of %zu bytes",
+                       arena->name, arena->cap_bytes);
     return mr_fail(err, MR_ERR_NOMEM, "no memory left for arena '%s'", arena->name);
 }
 
@@ -152,8 +152,9 @@ void mr_arena_each(void (*visit)(void *context, const mr_arena_usage *usage), vo
 {
     pthread_mutex_lock(&list_lock);
     for (mr_arena *arena = list_head; arena != NULL; arena = arena->next) {
-        const mr_arena_usage usage = {arena->name, held(arena),
-                                      atomic_load_explicit(&arena->used_bytes, memory_order_relaxed)};
+        const mr_arena_usage usage = {
+            arena->name, held(arena),
+            atomic_load_explicit(&arena->used_bytes, memory_order_relaxed)};
         visit(context, &usage);
     }
     pthread_mutex_unlock(&list_lock);

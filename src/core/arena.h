@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * core/arena.h - memory that dies together. An arena hands out pieces of growing blocks; nobody frees a
- * piece, mr_arena_reset() takes all of them back and keeps the blocks.
+ * core/arena.h - memory that dies together. An arena hands out pieces of growing blocks; nobody
+ * frees a piece, mr_arena_reset() takes all of them back and keeps the blocks.
  *
  *     block 1 |aaaa|bb|cccccc|....|      block 2 |dddddddddd|.........|
  *
@@ -40,8 +40,8 @@ void mr_arena_done(mr_arena *arena);
 /* Takes all pieces back, keeps the blocks. */
 void mr_arena_reset(mr_arena *arena);
 
-/* A zeroed piece of `size_bytes`, aligned for any type, valid until reset or done. NULL when the cap or
- * the machine's memory is reached; mr_arena_fail() then fills the error that says which. */
+/* A zeroed piece of `size_bytes`, aligned for any type, valid until reset or done. NULL when the
+ * cap or the machine's memory is reached; mr_arena_fail() then fills the error that says which. */
 MR_NODISCARD void *mr_arena_take(mr_arena *arena, size_t size_bytes);
 
 /* A NUL-terminated copy of `text`; NULL as above. */
@@ -50,7 +50,8 @@ MR_NODISCARD char *mr_arena_copy(mr_arena *arena, mr_slice text);
 /* A NUL-terminated formatted text; NULL as above. Cold code only. */
 MR_NODISCARD char *mr_arena_printf(mr_arena *arena, const char *format, ...) MR_PRINTF(2, 3);
 
-/* The error of a failed take: MR_ERR_LIMIT naming the arena when its cap was in the way, else NOMEM. */
+/* The error of a failed take: MR_ERR_LIMIT naming the arena when its cap was in the way, else
+ * NOMEM. */
 mr_code mr_arena_fail(const mr_arena *arena, mr_error *err);
 
 typedef struct mr_arena_usage {

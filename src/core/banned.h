@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * core/banned.h - functions that do not compile here, each with what to call instead. The build
- * includes this file before every source of ours except core/mem.c and third-party test interposers.
+ * includes this file before every source of ours except core/mem.c and third-party test
+ * interposers.
  *
  * Thread: none. */
 #ifndef MR_CORE_BANNED_H
@@ -11,6 +12,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#if defined(__x86_64__)
+#include <mm_malloc.h> /* the intrinsics headers use malloc */
+#endif
 
 #ifndef MR_ALLOW_MALLOC
 #pragma GCC poison malloc calloc realloc reallocarray /* core/mem.h counts */

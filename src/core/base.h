@@ -12,16 +12,16 @@
 #include <stdint.h>
 #include <string.h>
 
-#define MR_NODISCARD __attribute__((warn_unused_result))
+#define MR_NODISCARD                  __attribute__((warn_unused_result))
 #define MR_PRINTF(format_at, args_at) __attribute__((format(printf, format_at, args_at)))
-#define MR_HOT __attribute__((hot)) /* per row, message, request or scrape: allocates nothing */
-#define MR_COLD __attribute__((cold))
-#define MR_INLINE static inline __attribute__((always_inline))
-#define MR_LIKELY(condition) __builtin_expect(!!(condition), 1)
-#define MR_UNLIKELY(condition) __builtin_expect(!!(condition), 0)
-#define MR_UNUSED __attribute__((unused))
-#define MR_COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
-#define MR_CACHE_LINE 64
+#define MR_HOT                        __attribute__((hot)) /* per row, message, request or scrape: allocates nothing */
+#define MR_COLD                       __attribute__((cold))
+#define MR_INLINE                     static inline __attribute__((always_inline))
+#define MR_LIKELY(condition)          __builtin_expect(!!(condition), 1)
+#define MR_UNLIKELY(condition)        __builtin_expect(!!(condition), 0)
+#define MR_UNUSED                     __attribute__((unused))
+#define MR_COUNT_OF(array)            (sizeof(array) / sizeof((array)[0]))
+#define MR_CACHE_LINE                 64
 
 /* O(1) checks inside hot loops; gone in release builds. */
 #ifdef NDEBUG

@@ -2,10 +2,11 @@
  *
  * core/buffer.h - bytes that grow up to a named limit.
  *
- *     ptr |len bytes in use|.... cap ....|MR_BUFFER_SLACK bytes that may be written but never count|
+ *     ptr |len bytes in use|.... cap ....|MR_BUFFER_SLACK bytes that may be written but never
+ * count|
  *
- * The slack lets hot code copy 16 or 32 bytes at once where fewer are meant. mr_buffer_reset() keeps
- * the memory, so a warm buffer allocates nothing.
+ * The slack lets hot code copy 16 or 32 bytes at once where fewer are meant. mr_buffer_reset()
+ * keeps the memory, so a warm buffer allocates nothing.
  *
  * Thread: owned by one thread. */
 #ifndef MR_CORE_BUFFER_H
@@ -18,8 +19,8 @@
 typedef struct mr_buffer {
     char *ptr;
     size_t len;
-    size_t cap; /* without the slack */
-    size_t max; /* `len` never exceeds it */
+    size_t cap;       /* without the slack */
+    size_t max;       /* `len` never exceeds it */
     const char *name; /* of the setting or thing that is too large, for the error text; borrowed */
 } mr_buffer;
 

@@ -2,8 +2,8 @@
  *
  * core/error.h - an error is a code the caller can act on and one sentence a human can act on.
  *
- * The error lives on the caller's stack, so failing allocates nothing. Functions that can fail return
- * mr_code and take `mr_error *err` last; a caller that passes NULL wants the code alone.
+ * The error lives on the caller's stack, so failing allocates nothing. Functions that can fail
+ * return mr_code and take `mr_error *err` last; a caller that passes NULL wants the code alone.
  *
  * Thread: values, no sharing. */
 #ifndef MR_CORE_ERROR_H
@@ -27,8 +27,8 @@ typedef struct mr_error {
     char text[508]; /* one line, NUL-terminated, complete for a human */
 } mr_error;
 
-/* Fills `err` (may be NULL) and returns `code`, so a failure is one statement. Control characters in
- * the text become '?', for the text may quote hostile input and must stay one line. */
+/* Fills `err` (may be NULL) and returns `code`, so a failure is one statement. Control characters
+ * in the text become '?', for the text may quote hostile input and must stay one line. */
 mr_code mr_fail(mr_error *err, mr_code code, const char *format, ...) MR_PRINTF(3, 4);
 
 /* As mr_fail(), with ": " and the description of `error_number` (an errno value) appended. ENOMEM
@@ -42,10 +42,10 @@ mr_code mr_error_prefix(mr_error *err, const char *format, ...) MR_PRINTF(2, 3);
 const char *mr_code_name(mr_code code);
 
 /* Returns from the calling function when `expr` fails. For functions that hold nothing. */
-#define MR_TRY(expr)                                                                               \
-    do {                                                                                           \
-        const mr_code mr_try_ = (expr);                                                            \
-        if (MR_UNLIKELY(mr_try_ != MR_OK)) return mr_try_;                                         \
+#define MR_TRY(expr)                                       \
+    do {                                                   \
+        const mr_code mr_try_ = (expr);                    \
+        if (MR_UNLIKELY(mr_try_ != MR_OK)) return mr_try_; \
     } while (0)
 
 #endif

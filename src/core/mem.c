@@ -5,8 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
-/* Written by the owning thread only (or, past MR_MEM_SLOTS threads, by few): relaxed adds on a line of
- * one's own cost a few cycles. Read by anybody in mr_mem_stats_now(). */
+/* Written by the owning thread only (or, past MR_MEM_SLOTS threads, by few): relaxed adds on a line
+ * of one's own cost a few cycles. Read by anybody in mr_mem_stats_now(). */
 typedef struct slot {
     _Alignas(MR_CACHE_LINE) atomic_uint_least64_t alloc_count;
     atomic_uint_least64_t free_count;
@@ -25,7 +25,8 @@ static atomic_bool fail_happened;
 static slot *slot_of_thread(void)
 {
     if (MR_UNLIKELY(own_slot == NULL))
-        own_slot = &slots[atomic_fetch_add_explicit(&next_slot, 1, memory_order_relaxed) % MR_MEM_SLOTS];
+        own_slot =
+            &slots[atomic_fetch_add_explicit(&next_slot, 1, memory_order_relaxed) % MR_MEM_SLOTS];
     return own_slot;
 }
 

@@ -3,9 +3,9 @@
  * core/mem.h - the only file that asks the C library for memory, and counts it.
  *
  * Counters are kept in slots of one cache line each, one slot per thread up to MR_MEM_SLOTS threads
- * (later threads share), and are summed when read. They are part of the product: /metrics shows them,
- * and "allocates nothing once warm" is tested with mr_mem_allocs_since(). Sizes are the allocator's
- * own usable sizes, so what we report is what it holds.
+ * (later threads share), and are summed when read. They are part of the product: /metrics shows
+ * them, and "allocates nothing once warm" is tested with mr_mem_allocs_since(). Sizes are the
+ * allocator's own usable sizes, so what we report is what it holds.
  *
  * Thread: any. */
 #ifndef MR_CORE_MEM_H
@@ -47,8 +47,8 @@ uint64_t mr_mem_allocs_since(mr_mem_mark mark);
 /* Returns free pages of the C library's heap to the system. */
 void mr_mem_trim(void);
 
-/* For tests: the allocation number `nth` from now (1 = next) of this process fails, once; 0 = never.
- * mr_mem_failed() says whether it has happened. */
+/* For tests: the allocation number `nth` from now (1 = next) of this process fails, once; 0 =
+ * never. mr_mem_failed() says whether it has happened. */
 void mr_mem_fail_at(uint64_t nth);
 bool mr_mem_failed(void);
 

@@ -8,8 +8,9 @@
  *     mask    0 1 0 0 0 ...          = ...00010
  *
  * Which instructions are used is decided when a file is compiled, so a kernel is written once, in a
- * header, and included by up to three .c files: NAME_scalar.c (defines MR_SIMD_SCALAR: plain C, the twin
- * that tests compare with), NAME.c (the base: SSE2 or NEON) and NAME_avx2.c (the build compiles every
+ * header, and included by up to three .c files: NAME_scalar.c (defines MR_SIMD_SCALAR: plain C, the
+ * twin that tests compare with), NAME.c (the base: SSE2 or NEON) and NAME_avx2.c (the build
+ * compiles every
  * *_avx2.c with AVX2, BMI and PCLMUL on x86-64; empty elsewhere). mr_cpu_avx2() picks at run time.
  *
  * Thread: pure functions. */
@@ -31,20 +32,22 @@
 #define MR_SIMD_NAME base
 #else
 #define MR_SIMD_SCALAR 1
-#define MR_SIMD_NAME base
+#define MR_SIMD_NAME   base
 #endif
 
 /* mr_kernel_base, mr_kernel_avx2, ... from MR_SIMD_FN(mr_kernel). */
 #define MR_SIMD_JOIN_(name, suffix) name##_##suffix
-#define MR_SIMD_JOIN(name, suffix) MR_SIMD_JOIN_(name, suffix)
-#define MR_SIMD_FN(name) MR_SIMD_JOIN(name, MR_SIMD_NAME)
+#define MR_SIMD_JOIN(name, suffix)  MR_SIMD_JOIN_(name, suffix)
+#define MR_SIMD_FN(name)            MR_SIMD_JOIN(name, MR_SIMD_NAME)
 
-/* True when the CPU has AVX2, BMI2 and PCLMUL and MILLRACE_SIMD is not set to "base" or "scalar". */
+/* True when the CPU has AVX2, BMI2 and PCLMUL and MILLRACE_SIMD is not set to "base" or "scalar".
+ */
 bool mr_cpu_avx2(void);
 /* True when MILLRACE_SIMD=scalar asks for the plain twins. */
 bool mr_cpu_scalar(void);
 
-/* --- 64 bytes at once; `p` may be unaligned, all 64 bytes must be readable ------------------------ */
+/* --- 64 bytes at once; `p` may be unaligned, all 64 bytes must be readable
+ * ------------------------ */
 
 #if defined(MR_SIMD_SCALAR)
 
@@ -62,7 +65,8 @@ MR_INLINE mr_v64 mr_v64_load(const char *p)
 MR_INLINE uint64_t mr_v64_eq(mr_v64 v, char byte)
 {
     uint64_t mask = 0;
-    for (int i = 0; i < 64; i++) mask |= (uint64_t)(v.b[i] == (unsigned char)byte) << i;
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)(v.b[i] == (unsigned char)byte) << i;
     return mask;
 }
 
@@ -70,7 +74,8 @@ MR_INLINE uint64_t mr_v64_eq(mr_v64 v, char byte)
 MR_INLINE uint64_t mr_v64_below(mr_v64 v, unsigned char limit)
 {
     uint64_t mask = 0;
-    for (int i = 0; i < 64; i++) mask |= (uint64_t)(v.b[i] < limit) << i;
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)(v.b[i] < limit) << i;
     return mask;
 }
 
@@ -78,7 +83,8 @@ MR_INLINE uint64_t mr_v64_below(mr_v64 v, unsigned char limit)
 MR_INLINE uint64_t mr_v64_high(mr_v64 v)
 {
     uint64_t mask = 0;
-    for (int i = 0; i < 64; i++) mask |= (uint64_t)(v.b[i] >> 7) << i;
+    for (int i = 0; i < 64; i++)
+        mask |= (uint64_t)(v.b[i] >> 7) << i;
     return mask;
 }
 
@@ -132,7 +138,8 @@ MR_INLINE mr_v64 mr_v64_load(const char *p)
 
 MR_INLINE uint64_t mr_v64_bits_(__m128i a, __m128i b, __m128i c, __m128i d)
 {
-    return (uint64_t)(uint32_t)_mm_movemask_epi8(a) | (uint64_t)(uint32_t)_mm_movemask_epi8(b) << 16 |
+    return (uint64_t)(uint32_t)_mm_movemask_epi8(a) |
+           (uint64_t)(uint32_t)_mm_movemask_epi8(b) << 16 |
            (uint64_t)(uint32_t)_mm_movemask_epi8(c) << 32 |
            (uint64_t)(uint32_t)_mm_movemask_epi8(d) << 48;
 }
@@ -147,10 +154,9 @@ MR_INLINE uint64_t mr_v64_eq(mr_v64 v, char byte)
 MR_INLINE uint64_t mr_v64_below(mr_v64 v, unsigned char limit)
 {
     const __m128i top = _mm_set1_epi8((char)(limit - 1));
-    return mr_v64_bits_(_mm_cmpeq_epi8(_mm_max_epu8(v.a, top), top),
-                        _mm_cmpeq_epi8(_mm_max_epu8(v.b, top), top),
-                        _mm_cmpeq_epi8(_mm_max_epu8(v.c, top), top),
-                        _mm_cmpeq_epi8(_mm_max_epu8(v.d, top), top));
+    return mr_v64_bits_(
+        _mm_cmpeq_epi8(_mm_max_epu8(v.a, top), top), _mm_cmpeq_epi8(_mm_max_epu8(v.b, top), top),
+        _mm_cmpeq_epi8(_mm_max_epu8(v.c, top), top), _mm_cmpeq_epi8(_mm_max_epu8(v.d, top), top));
 }
 
 MR_INLINE uint64_t mr_v64_high(mr_v64 v)
@@ -208,7 +214,8 @@ MR_INLINE uint64_t mr_prefix_xor(uint64_t mask)
 {
 #if defined(__PCLMUL__) && !defined(MR_SIMD_SCALAR)
     const __m128i ones = _mm_set1_epi8((char)0xff);
-    return (uint64_t)_mm_cvtsi128_si64(_mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)mask), ones, 0));
+    return (uint64_t)_mm_cvtsi128_si64(
+        _mm_clmulepi64_si128(_mm_set_epi64x(0, (int64_t)mask), ones, 0));
 #else
     mask ^= mask << 1;
     mask ^= mask << 2;

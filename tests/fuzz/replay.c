@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
- * A main for fuzz targets without libFuzzer: runs each file of the directories named on the command line
- * through LLVMFuzzerTestOneInput, so that `make test` replays the corpus and every past finding. */
+ * A main for fuzz targets without libFuzzer: runs each file of the directories named on the command
+ * line through LLVMFuzzerTestOneInput, so that `make test` replays the corpus and every past
+ * finding. */
 #include <dirent.h>
 #include <stdint.h>
 #include <stdio.h>
@@ -42,7 +43,8 @@ static unsigned replay_dir(const char *dir)
 int main(int argc, char **argv)
 {
     unsigned count = 0;
-    for (int i = 1; i < argc; i++) count += replay_dir(argv[i]);
+    for (int i = 1; i < argc; i++)
+        count += replay_dir(argv[i]);
     printf("%u inputs replayed\n", count);
     return count > 0 ? 0 : 1;
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * Counts every allocation of a test program, those inside shared libraries included: the program's own
- * malloc family wins over the C library's, and passes on to glibc's internal names. Off under
+ * Counts every allocation of a test program, those inside shared libraries included: the program's
+ * own malloc family wins over the C library's, and passes on to glibc's internal names. Off under
  * sanitizers, which interpose for themselves. */
 #include "core/poison.h"
 #include "support/test.h"

@@ -1,0 +1,298 @@
+/* SPDX-License-Identifier: MIT */
+#include "record/batch.h"
+
+#include "core/mem.h"
+
+#define NAMES_CAP_BYTES ((size_t)64 << 20)
+#define FIRST_ROWS      64u
+#define KEEP_DATA_BYTES ((size_t)4 << 20) /* what one huge record inflated shrinks back to this */
+
+static size_t bitmap_bytes(uint32_t rows)
+{
+    return (rows + 7) / 8;
+}
+
+void mr_batch_init(mr_batch *batch, uint32_t max_rows)
+{
+    memset(batch, 0, sizeof *batch);
+    batch->max_rows = max_rows == 0 || max_rows > MR_BATCH_MAX_ROWS ? MR_BATCH_MAX_ROWS : max_rows;
+    batch->asked_max_rows = batch->max_rows;
+    mr_arena_init(&batch->names, "batch.names", NAMES_CAP_BYTES);
+}
+
+static void column_done(mr_column *column)
+{
+    mr_mem_free(column->offsets);
+    mr_mem_free(column->validity);
+    mr_mem_free(column->presence);
+    mr_mem_free(column->tags);
+    mr_buffer_done(&column->data);
+}
+
+void mr_batch_done(mr_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->column_cap; i++)
+        column_done(&batch->columns[i]);
+    mr_mem_free(batch->columns);
+    mr_mem_free(batch->row_offset);
+    mr_mem_free(batch->row_length);
+    mr_mem_free(batch->row_line);
+    mr_mem_free(batch->row_record);
+    mr_arena_done(&batch->names);
+    memset(batch, 0, sizeof *batch);
+}
+
+void mr_batch_reset(mr_batch *batch)
+{
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        mr_buffer_reset(&batch->columns[i].data);
+        mr_buffer_shrink(&batch->columns[i].data, KEEP_DATA_BYTES);
+    }
+    batch->column_count = 0;
+    batch->max_rows = batch->asked_max_rows;
+    batch->row_count = 0;
+    batch->origin = (mr_origin){0};
+    mr_arena_reset(&batch->names);
+}
+
+/* Resizes one row-indexed array of a batch. */
+static mr_code resize(void *array_pointer, size_t size_bytes, mr_error *err)
+{
+    void **array = array_pointer;
+    void *grown = mr_mem_realloc(*array, size_bytes);
+    if (grown == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for a batch of records");
+    *array = grown;
+    return MR_OK;
+}
+
+static mr_code column_rows(mr_column *column, uint32_t rows, mr_error *err)
+{
+    if (column->row_cap < rows || column->offsets == NULL) {
+        MR_TRY(resize(&column->offsets, sizeof *column->offsets * ((size_t)rows + 1), err));
+        MR_TRY(resize(&column->validity, bitmap_bytes(rows) + 1, err));
+        column->row_cap = rows;
+    }
+    if (column->presence != NULL && column->presence_cap < rows) {
+        MR_TRY(resize(&column->presence, bitmap_bytes(rows), err));
+        column->presence_cap = rows;
+    }
+    if (column->tags != NULL && column->tags_cap < rows) {
+        MR_TRY(resize(&column->tags, rows, err));
+        column->tags_cap = rows;
+    }
+    return MR_OK;
+}
+
+static mr_code more_columns(mr_batch *batch, mr_error *err)
+{
+    const uint32_t cap = batch->column_cap < 8 ? 8 : batch->column_cap * 2;
+    MR_TRY(resize(&batch->columns, sizeof *batch->columns * cap, err));
+    memset(batch->columns + batch->column_cap, 0,
+           sizeof *batch->columns * (cap - batch->column_cap));
+    batch->column_cap = cap;
+    return MR_OK;
+}
+
+/* Makes struct number `number` usable, reusing what an earlier load left. */
+static mr_code open_column(mr_batch *batch, uint32_t number, mr_error *err)
+{
+    if (number == batch->column_cap) MR_TRY(more_columns(batch, err));
+    mr_column *column = &batch->columns[number];
+    if (column->data.name == NULL)
+        mr_buffer_init(&column->data, "a batch's column", MR_COLUMN_MAX_BYTES);
+    mr_buffer_reset(&column->data);
+    MR_TRY(mr_buffer_reserve(&column->data, 1, err)); /* empty cells point at real bytes */
+    MR_TRY(column_rows(column, batch->row_cap, err));
+    column->offsets[0] = 0;
+    column->null_count = column->absent_count = 0;
+    return MR_OK;
+}
+
+static void limit_rows(mr_batch *batch)
+{
+    const uint32_t rows = MR_BATCH_MAX_CELLS / (batch->column_count > 0 ? batch->column_count : 1);
+    if (rows < batch->max_rows && rows > batch->row_count) batch->max_rows = rows;
+}
+
+static mr_code row_arrays(mr_batch *batch, uint32_t rows, mr_error *err)
+{
+    MR_TRY(resize(&batch->row_offset, sizeof(uint32_t) * rows, err));
+    MR_TRY(resize(&batch->row_length, sizeof(uint32_t) * rows, err));
+    MR_TRY(resize(&batch->row_line, sizeof(uint32_t) * rows, err));
+    return resize(&batch->row_record, sizeof(uint32_t) * rows, err);
+}
+
+mr_code mr_batch_grow_rows(mr_batch *batch, mr_error *err)
+{
+    uint32_t cap = batch->row_cap == 0 ? FIRST_ROWS : batch->row_cap * 2;
+    if (cap > batch->max_rows) cap = batch->max_rows;
+    if (cap <= batch->row_count)
+        return mr_fail(err, MR_ERR_LIMIT, "a batch holds at most %u records", batch->max_rows);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        MR_TRY(column_rows(&batch->columns[i], cap, err));
+    MR_TRY(row_arrays(batch, cap, err));
+    batch->row_cap = cap;
+    return MR_OK;
+}
+
+mr_code mr_batch_set_schema(mr_batch *batch, const mr_schema *schema, mr_error *err)
+{
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        MR_TRY(open_column(batch, i, err));
+        mr_column *column = &batch->columns[i];
+        column->name = schema->fields[i].name;
+        column->name_hash = schema->fields[i].hash;
+        column->type = schema->fields[i].type;
+        batch->column_count = i + 1;
+    }
+    limit_rows(batch);
+    return MR_OK;
+}
+
+mr_code mr_batch_add_column(mr_batch *batch, mr_slice name, mr_type type, uint32_t *out,
+                            mr_error *err)
+{
+    if (batch->column_count == MR_MAX_COLUMNS)
+        return mr_fail(err, MR_ERR_LIMIT, "more than %d columns (limits.max_columns)",
+                       MR_MAX_COLUMNS);
+    const char *copy = mr_arena_copy(&batch->names, name);
+    if (copy == NULL) return mr_arena_fail(&batch->names, err);
+    const uint32_t number = batch->column_count;
+    MR_TRY(open_column(batch, number, err));
+    mr_column *column = &batch->columns[number];
+    column->name = (mr_slice){copy, name.len};
+    column->name_hash = mr_name_hash(name);
+    column->type = type;
+    for (uint32_t row = 0; row < batch->row_count; row++)
+        MR_TRY(mr_column_append_absent(column, row, err));
+    batch->column_count++;
+    limit_rows(batch);
+    *out = number;
+    return MR_OK;
+}
+
+/* The first null of a column makes its validity bits real: all rows before it have values. */
+static void append_no_value(mr_column *column, uint32_t row)
+{
+    if (column->null_count++ == 0) memset(column->validity, 0xff, row / 8 + 1);
+    mr_bits_push(column->validity, row, 0);
+    column->offsets[row + 1] = (uint32_t)column->data.len;
+}
+
+void mr_column_append_null(mr_column *column, uint32_t row)
+{
+    append_no_value(column, row);
+    if (column->absent_count > 0) mr_bits_push(column->presence, row, 1);
+    if (column->type == MR_TYPE_MIXED) column->tags[row] = MR_TYPE_NULL;
+}
+
+mr_code mr_column_append_absent(mr_column *column, uint32_t row, mr_error *err)
+{
+    if (column->presence == NULL || column->presence_cap < column->row_cap) {
+        MR_TRY(resize(&column->presence, bitmap_bytes(column->row_cap), err));
+        column->presence_cap = column->row_cap;
+    }
+    if (column->absent_count++ == 0) memset(column->presence, 0xff, row / 8 + 1);
+    append_no_value(column, row);
+    mr_bits_push(column->presence, row, 0);
+    if (column->type == MR_TYPE_MIXED) column->tags[row] = MR_TYPE_NULL;
+    return MR_OK;
+}
+
+mr_code mr_column_tag_slow(mr_column *column, uint32_t row, mr_type type, mr_error *err)
+{
+    if (column->type == MR_TYPE_NULL) {
+        column->type = type;
+        return MR_OK;
+    }
+    if (column->type != MR_TYPE_MIXED) {
+        if (column->tags == NULL || column->tags_cap < column->row_cap) {
+            MR_TRY(resize(&column->tags, column->row_cap, err));
+            column->tags_cap = column->row_cap;
+        }
+        memset(column->tags, (int)column->type, row);
+        column->type = MR_TYPE_MIXED;
+    }
+    column->tags[row] = (uint8_t)type;
+    return MR_OK;
+}
+
+static uint32_t count_zero_bits(const uint8_t *bits, uint32_t rows)
+{
+    uint32_t ones = 0;
+    for (uint32_t i = 0; i < rows / 8; i++)
+        ones += mr_popcount64(bits[i]);
+    if (rows % 8 != 0) ones += mr_popcount64(bits[rows / 8] & ((1u << rows % 8) - 1));
+    return rows - ones;
+}
+
+void mr_batch_truncate(mr_batch *batch, uint32_t row_count)
+{
+    if (row_count >= batch->row_count) return;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        mr_column *column = &batch->columns[i];
+        column->data.len = column->offsets[row_count];
+        if (column->null_count > 0)
+            column->null_count = count_zero_bits(column->validity, row_count);
+        if (column->absent_count > 0)
+            column->absent_count = count_zero_bits(column->presence, row_count);
+    }
+    batch->row_count = row_count;
+}
+
+int64_t mr_batch_find(const mr_batch *batch, mr_slice name)
+{
+    const uint32_t hash = mr_name_hash(name);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        if (batch->columns[i].name_hash == hash && mr_slice_equal(batch->columns[i].name, name))
+            return i;
+    return -1;
+}
+
+uint64_t mr_batch_data_bytes(const mr_batch *batch)
+{
+    uint64_t bytes = 0;
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        bytes += batch->columns[i].data.len;
+    return bytes;
+}
+
+uint64_t mr_batch_held_bytes(const mr_batch *batch)
+{
+    uint64_t bytes = mr_mem_usable(batch->columns) + mr_mem_usable(batch->row_offset) +
+                     mr_mem_usable(batch->row_length) + mr_mem_usable(batch->row_line) +
+                     mr_mem_usable(batch->row_record) +
+                     atomic_load_explicit(&batch->names.held_bytes, memory_order_relaxed);
+    for (uint32_t i = 0; i < batch->column_cap; i++) {
+        const mr_column *column = &batch->columns[i];
+        bytes += mr_mem_usable(column->offsets) + mr_mem_usable(column->validity) +
+                 mr_mem_usable(column->presence) + mr_mem_usable(column->tags) +
+                 mr_mem_usable(column->data.ptr);
+    }
+    return bytes;
+}
+
+static void check_column(const mr_column *column, uint32_t rows)
+{
+    assert(column->offsets[0] == 0 && column->row_cap >= rows);
+    assert(column->offsets[rows] == column->data.len);
+    assert(column->absent_count <= column->null_count && column->null_count <= rows);
+    if (column->null_count > 0)
+        assert(count_zero_bits(column->validity, rows) == column->null_count);
+    if (column->absent_count > 0)
+        assert(count_zero_bits(column->presence, rows) == column->absent_count);
+    for (uint32_t row = 0; row < rows; row++) {
+        assert(column->offsets[row] <= column->offsets[row + 1]);
+        if (mr_column_is_null(column, row))
+            assert(column->offsets[row] == column->offsets[row + 1]);
+        if (mr_column_is_absent(column, row)) assert(mr_column_is_null(column, row));
+        if (column->type == MR_TYPE_MIXED) assert(column->tags[row] < MR_TYPE_MIXED);
+    }
+}
+
+void mr_batch_check(const mr_batch *batch)
+{
+    assert(batch->row_count <= batch->row_cap && batch->row_count <= batch->asked_max_rows);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        check_column(&batch->columns[i], batch->row_count);
+}
