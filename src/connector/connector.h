@@ -1,0 +1,161 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * connector/connector.h - what a source and a destination are.
+ *
+ * A run moves jobs through three kinds of thread. Each job is one piece of the input and what
+ * becomes of it; it owns its buffers and is handed over whole:
+ *
+ *      source thread          lanes, in parallel               collector, in order
+ *     +-------------+    +-------------------------+    +------------------------------+
+ *     | fetch: cut  | => | read: bytes -> batch    | => | verify that the piece began  |
+ *     | the next    |    | encode: batch -> bytes  |    | where the last one ended;    |
+ *     | piece       |    |                         |    | write, count, quarantine     |
+ *     +-------------+    +-------------------------+    +------------------------------+
+ *            ^------------------- empty jobs come back ----------------|
+ *
+ * A text source cuts its input at a guess (after some LF); its lanes read pieces without knowing
+ * whether the guess was right, and the collector, which sees pieces in order, checks that each one
+ * begins exactly where reading of the one before really ended. A wrong guess (the LF was inside
+ * quotes) is mended there: the unread tail is put before the piece and the piece read again. So
+ * results never depend on the number of lanes or on where the cuts fell. A source without text
+ * fills the batch in fetch and has no read.
+ *
+ * The host owns the state memory of connectors, zeroed before open; options are set in it from the
+ * table before open is called. close is called also after a failed open.
+ *
+ * Thread: stated at each function. */
+#ifndef MR_CONNECTOR_CONNECTOR_H
+#define MR_CONNECTOR_CONNECTOR_H
+
+#include <stdatomic.h>
+
+#include "format/text.h"
+
+typedef struct mr_option mr_option; /* core/option.h */
+
+/* Capability flags of `list`. */
+enum {
+    MR_CAP_SPLIT = 1u << 0,   /* pieces are read on several lanes */
+    MR_CAP_REWIND = 1u << 1,  /* can be read twice: every value decides the types */
+    MR_CAP_STREAM = 1u << 2,  /* may run on, record by record */
+    MR_CAP_TYPED = 1u << 3,   /* source: values come with types; destination: types matter to it */
+    MR_CAP_COLUMNS = 1u << 4, /* destination: all columns must be known before the first record */
+    MR_CAP_TRANSACTION = 1u << 5,  /* destination: all or nothing */
+    MR_CAP_UPSERT = 1u << 6,       /* destination: merge by key */
+    MR_CAP_EXPERIMENTAL = 1u << 7, /* no end-to-end test yet */
+};
+
+/* What every connector is told when it is opened. Borrowed for the run. */
+typedef struct mr_connector_env {
+    mr_arena *arena; /* lives as long as the run */
+    mr_slice path; /* the endpoint as the user wrote it, without scheme and options; "-" = stdio */
+    mr_text_limits limits;
+    uint32_t lane_count;    /* lanes that will call read and encode, the collector's own included */
+    uint32_t max_rows;      /* of a batch; 0 = the connector's choice */
+    bool streaming;         /* hand over what is there rather than wait for a full piece */
+    atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
+    void (*warn)(void *context, const char *text);
+    void *warn_context;
+} mr_connector_env;
+
+/* One piece of input on its way, with everything that becomes of it. Owned by one thread at a time.
+ */
+typedef struct mr_job {
+    /* Memory, kept from piece to piece. */
+    mr_buffer bytes;        /* bytes.ptr[start .. bytes.len) is input that begins at `offset` */
+    mr_batch batch;         /* what reading gave */
+    mr_reject_list rejects; /* places count from `start` of the piece */
+    mr_buffer encoded;      /* what encoding gave */
+    mr_buffer packed;       /* `encoded`, compressed, when the destination compresses */
+    mr_reject_list refused; /* rows that the destination cannot hold; row_before is the row */
+    /* All below is zeroed by mr_job_reset(). */
+    uint64_t sequence;
+    size_t start;
+    size_t at;          /* how far lanes have read */
+    uint64_t offset;    /* place of bytes.ptr[start] in the decoded stream of its file */
+    uint64_t range_end; /* direct pieces: nominal end; the piece goes on to the row end behind it */
+    uint32_t file;      /* number of the file among the source's */
+    mr_slice file_name;
+    bool direct;           /* the lane reads the bytes itself, by position */
+    bool final;            /* nothing of this file comes behind */
+    bool end;              /* the source has ended; the job carries nothing */
+    bool from_batch;       /* the source filled `batch`: there is nothing to read */
+    bool done;             /* the whole piece has been read */
+    mr_text_result result; /* counts of the piece so far */
+    uint64_t encoded_rows;
+    uint64_t filtered;
+    uint64_t
+        error_line; /* relative to the piece, when the error has a place in it; 1-based, 0 = none */
+    uint64_t error_column;
+    int64_t born_ns; /* when the source had its bytes: latency counts from here */
+    int64_t queued_ns;
+    mr_code code; /* how the lane's work went */
+    mr_error error;
+} mr_job;
+
+typedef struct mr_source_ops {
+    const char *name;
+    const char *summary;
+    const mr_option *options;
+    uint32_t capabilities;
+    size_t state_bytes;
+    size_t lane_bytes;
+    /* Opens the input far enough to know its columns, where it has them up front. */
+    mr_code (*open)(void *state, const mr_connector_env *env, mr_error *err);
+    /* What opening found; live until close. JSON has no fields until it is read. */
+    const mr_schema *(*schema)(void *state);
+    /* MR_CAP_* as they hold for this very input: a pipe cannot be read twice. */
+    uint32_t (*abilities)(void *state);
+    /* Fixes columns and types found by a first pass over the same input; NULL = the source has its
+     * own. */
+    mr_code (*set_schema)(void *state, const mr_schema *schema, bool exact, mr_error *err);
+    /* Source thread: the next piece, or job->end. Blocks when there is nothing yet. */
+    mr_code (*fetch)(void *state, mr_job *job, mr_error *err);
+    /* Lane: bytes to batch, continuing at job->at until the batch is full or the piece is read. */
+    mr_code (*lane_open)(void *state, void *lane, mr_error *err);
+    mr_code (*load)(void *lane, mr_job *job, mr_error *err); /* brings a direct piece's bytes in */
+    mr_code (*read)(void *lane, mr_job *job, mr_error *err);
+    void (*lane_close)(void *lane);
+    /* Any time: bytes read so far and in all (0 = not known), for progress. */
+    void (*progress)(void *state, uint64_t *out_done, uint64_t *out_total);
+    /* After the last piece: is the input still what was opened? */
+    mr_code (*verify)(void *state, mr_error *err);
+    void (*close)(void *state);
+} mr_source_ops;
+
+typedef struct mr_destination_ops {
+    const char *name;
+    const char *summary;
+    const mr_option *options;
+    uint32_t capabilities;
+    const char *guarantee; /* as `list` says it */
+    size_t state_bytes;
+    size_t lane_bytes;
+    /* Checks everything that can be checked; touches no target yet. */
+    mr_code (*open)(void *state, const mr_connector_env *env, mr_error *err);
+    /* Collector, once, before the first write: the columns, as far as they are known. */
+    mr_code (*start)(void *state, const mr_schema *schema, mr_error *err);
+    /* Lane: appends the batch to job->encoded (and says in job->refused which rows it cannot hold).
+     * NULL: the destination takes batches in write. */
+    mr_code (*lane_open)(void *state, void *lane, mr_error *err);
+    mr_code (*encode)(void *lane, mr_job *job, mr_error *err);
+    mr_code (*finish_piece)(void *lane, mr_job *job,
+                            mr_error *err); /* NULL or: compress job->encoded */
+    void (*lane_close)(void *lane);
+    /* Collector, in order. Adds to job->refused what it could not take. */
+    mr_code (*write)(void *state, mr_job *job, mr_error *err);
+    mr_code (*flush)(void *state, mr_error *err);  /* makes what was written visible; streaming */
+    mr_code (*commit)(void *state, mr_error *err); /* publishes: all of it, durably */
+    void (*abort)(void *state);                    /* leaves the old target as it was */
+    uint64_t (*bytes_out)(void *state);
+    mr_slice (*target)(
+        void *state); /* where the data went, for the summary and the rejects' path */
+    void (*close)(void *state);
+} mr_destination_ops;
+
+void mr_job_init(mr_job *job);
+void mr_job_done(mr_job *job);
+/* Empty again, memory kept (what one huge record inflated is given back). */
+void mr_job_reset(mr_job *job);
+
+#endif
