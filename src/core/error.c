@@ -12,7 +12,7 @@ static void keep_one_line(char *text)
         if (*at < 0x20 || *at == 0x7f) *at = '?';
 }
 
-static void set_text(mr_error *err, const char *format, va_list args)
+MR_PRINTF(2, 0) static void set_text(mr_error *err, const char *format, va_list args)
 {
     const int wanted = vsnprintf(err->text, sizeof err->text, format, args);
     if (wanted < 0) snprintf(err->text, sizeof err->text, "error text could not be formatted");

@@ -70,7 +70,7 @@ MR_INLINE uint64_t mr_v64_eq(mr_v64 v, char byte)
     return mask;
 }
 
-/* Bytes below `limit`, unsigned; `limit` is 1..128. */
+/* Bytes below `limit`, unsigned; `limit` is 1..255. */
 MR_INLINE uint64_t mr_v64_below(mr_v64 v, unsigned char limit)
 {
     uint64_t mask = 0;
