@@ -213,8 +213,8 @@ static mr_code check_twice(const assignment *set, mr_error *err)
     if (state->origin != set->from.origin || set->from.origin == MR_ORIGIN_FLAG) return MR_OK;
     if (state->origin == MR_ORIGIN_DEFAULT || is_collection(option)) return MR_OK;
     option_value before;
-    memset(&before, 0, sizeof before);
-    memcpy(&before, field_of(set->options, option), option_field_size(option));
+    MR_TRY(
+        option_value_parse(option, mr_slice_text(state->text), set->options->arena, &before, err));
     if (same_value(option, &before, &set->value)) return MR_OK;
     return mr_fail(err, MR_ERR_USAGE, "already set to another value at %s",
                    state->where != NULL ? state->where : "another place");

@@ -1,17 +1,12 @@
 /* SPDX-License-Identifier: MIT */
 #include "core/option_internal.h"
 
-#include <errno.h>
-#include <math.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <strings.h>
 
 #include "core/nearest.h"
 #include "core/number.h"
 
-#define MAX_NUMBER_BYTES 64
-#define MAX_SHOWN_BYTES  80 /* of a wrong value in an error */
+#define MAX_SHOWN_BYTES 80 /* of a wrong value in an error */
 
 size_t option_field_size(const mr_option *option)
 {
@@ -64,44 +59,6 @@ static bool parse_bool(mr_slice text, bool *out)
         return true;
     }
     return false;
-}
-
-static bool parse_u64(mr_slice text, uint64_t *out)
-{
-    uint64_t value = 0;
-    for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] < '0' || text.ptr[i] > '9') return false;
-        if (__builtin_mul_overflow(value, 10, &value)) return false;
-        if (__builtin_add_overflow(value, (uint64_t)(text.ptr[i] - '0'), &value)) return false;
-    }
-    *out = value;
-    return text.len > 0;
-}
-
-static bool parse_i64(mr_slice text, int64_t *out)
-{
-    const bool negative = text.len > 0 && text.ptr[0] == '-';
-    uint64_t value = 0;
-    if (!parse_u64(negative ? mr_slice_from(text, 1) : text, &value)) return false;
-    if (value > (uint64_t)INT64_MAX + negative) return false;
-    *out = (int64_t)(negative ? 0 - value : value);
-    return true;
-}
-
-/* Decimal notation only: strtod() would also take hexadecimal, inf and nan. */
-static bool parse_f64(mr_slice text, double *out)
-{
-    char copy[MAX_NUMBER_BYTES];
-    if (text.len == 0 || text.len >= sizeof copy) return false;
-    for (size_t i = 0; i < text.len; i++)
-        if (strchr("0123456789.eE+-", text.ptr[i]) == NULL || text.ptr[i] == 0) return false;
-    memcpy(copy, text.ptr, text.len);
-    copy[text.len] = 0;
-    char *end = NULL;
-    const double value = strtod(copy, &end);
-    if (end != copy + text.len || !isfinite(value)) return false;
-    *out = value;
-    return true;
 }
 
 static int hex_digit(char byte)
@@ -178,9 +135,9 @@ static bool parse_plain(const mr_option *option, mr_slice text, option_value *ou
 {
     switch (option->type) {
     case MR_OPTION_BOOL: return parse_bool(text, &out->yes);
-    case MR_OPTION_I64: return parse_i64(text, &out->i64) && i64_in_range(option, out->i64);
-    case MR_OPTION_U64: return parse_u64(text, &out->u64) && u64_in_range(option, out->u64);
-    case MR_OPTION_F64: return parse_f64(text, &out->f64) && f64_in_range(option, out->f64);
+    case MR_OPTION_I64: return mr_parse_i64(text, &out->i64) && i64_in_range(option, out->i64);
+    case MR_OPTION_U64: return mr_parse_u64(text, &out->u64) && u64_in_range(option, out->u64);
+    case MR_OPTION_F64: return mr_parse_f64(text, &out->f64) && f64_in_range(option, out->f64);
     case MR_OPTION_DURATION_NS:
         return mr_parse_duration(text, &out->i64) && i64_in_range(option, out->i64);
     case MR_OPTION_SIZE_BYTES:
@@ -194,7 +151,7 @@ static bool parse_plain(const mr_option *option, mr_slice text, option_value *ou
     }
     case MR_OPTION_U32: {
         uint64_t wide = 0;
-        if (!parse_u64(text, &wide) || wide > UINT32_MAX) return false;
+        if (!mr_parse_u64(text, &wide) || wide > UINT32_MAX) return false;
         out->u32 = (uint32_t)wide;
         return u64_in_range(option, wide);
     }

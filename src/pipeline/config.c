@@ -1,0 +1,445 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/config.h"
+
+#include <sched.h>
+#include <stdarg.h>
+#include <stdio.h>
+
+#define DEFAULT_METRICS_HOST "127.0.0.1"
+
+mr_code mr_config_init(mr_pipeline_config *config, mr_arena *arena, mr_error *err)
+{
+    memset(config, 0, sizeof *config);
+    config->arena = arena;
+    mr_endpoint_init(&config->source, "source", arena);
+    mr_endpoint_init(&config->destination, "destination", arena);
+    mr_endpoint_init(&config->csv, "csv section", arena);
+    mr_endpoint_init(&config->json, "json section", arena);
+    return mr_options_init(&config->options, "pipeline", mr_config_table, config, arena, err);
+}
+
+mr_code mr_config_set(mr_pipeline_config *config, const char *key, mr_slice value,
+                      mr_option_from from, mr_error *err)
+{
+    return mr_options_set(&config->options, mr_slice_text(key), value, from, err);
+}
+
+mr_code mr_config_note_add(mr_pipeline_config *config, bool warning, mr_error *err,
+                           const char *format, ...)
+{
+    char text[sizeof err->text];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(text, sizeof text, format, args);
+    va_end(args);
+    mr_config_note *note = mr_arena_take(config->arena, sizeof *note);
+    const char *copy = mr_arena_copy(config->arena, mr_slice_text(text));
+    if (note == NULL || copy == NULL) return mr_arena_fail(config->arena, err);
+    *note = (mr_config_note){.warning = warning, .text = copy};
+    if (config->last_note != NULL) config->last_note->next = note;
+    if (config->notes == NULL) config->notes = note;
+    config->last_note = note;
+    return MR_OK;
+}
+
+/* ---- files ---- */
+
+typedef struct loader {
+    mr_pipeline_config *config;
+    const mr_tree *tree;
+    mr_option_origin origin;
+} loader;
+
+static mr_code fail_at(const loader *l, uint32_t line, uint32_t column, mr_error *err)
+{
+    if (err != NULL) mr_error_prefix(err, "%s:%u:%u", l->tree->name, line, column);
+    return MR_ERR_USAGE;
+}
+
+static mr_code fail_node(const loader *l, const mr_node *node, mr_error *err)
+{
+    return fail_at(l, node->line, node->column, err);
+}
+
+static mr_code from_node(const loader *l, const mr_node *node, mr_option_from *out, mr_error *err)
+{
+    const char *where = mr_tree_where(l->tree, node->line, node->column, l->config->arena);
+    if (where == NULL) return mr_arena_fail(l->config->arena, err);
+    *out = (mr_option_from){.origin = l->origin, .where = where};
+    return MR_OK;
+}
+
+/* "section.key", or the key alone at the top. */
+static mr_code path_of(const loader *l, const char *section, mr_slice key, mr_slice *out,
+                       mr_error *err)
+{
+    *out = key;
+    if (section == NULL) return MR_OK;
+    const char *path = mr_arena_printf(l->config->arena, "%s.%.*s", section, MR_SLICE_ARGS(key));
+    if (path == NULL) return mr_arena_fail(l->config->arena, err);
+    *out = mr_slice_text(path);
+    return MR_OK;
+}
+
+static mr_code need_scalar(const loader *l, const mr_node *node, mr_slice path, mr_error *err)
+{
+    if (node->kind == MR_NODE_SCALAR) return MR_OK;
+    mr_fail(err, MR_ERR_USAGE, "%.*s: expected a plain value", MR_SLICE_ARGS(path));
+    return fail_node(l, node, err);
+}
+
+/* A key that is not built is refused whatever its value looks like, unless it is empty. */
+static mr_code refuse(const loader *l, const mr_option *option, const mr_node *node, mr_error *err)
+{
+    if (node->count == 0) return MR_OK;
+    mr_fail(err, MR_ERR_USAGE, "%s: not supported yet: %s", option->name, option->note);
+    return fail_node(l, node, err);
+}
+
+static mr_code set_list(const loader *l, mr_slice path, const mr_node *list, mr_error *err)
+{
+    for (const mr_node_entry *e = list->first; e != NULL; e = e->next) {
+        mr_option_from from;
+        MR_TRY(need_scalar(l, e->value, path, err));
+        MR_TRY(from_node(l, e->value, &from, err));
+        MR_TRY(mr_options_append(&l->config->options, path, e->value->text, from, err));
+    }
+    return MR_OK;
+}
+
+static mr_code set_map(const loader *l, mr_slice path, const mr_node *map, mr_error *err)
+{
+    for (const mr_node_entry *e = map->first; e != NULL; e = e->next) {
+        mr_option_from from;
+        MR_TRY(need_scalar(l, e->value, path, err));
+        MR_TRY(from_node(l, e->value, &from, err));
+        MR_TRY(mr_options_put(&l->config->options, path, e->key, e->value->text, from, err));
+    }
+    return MR_OK;
+}
+
+static mr_code set_option(const loader *l, const mr_option *option, mr_slice path,
+                          const mr_node *node, mr_error *err)
+{
+    if (node->kind != MR_NODE_SCALAR && (option->flags & MR_OPTION_REFUSED) != 0)
+        return refuse(l, option, node, err);
+    if (node->kind == MR_NODE_LIST && option->type == MR_OPTION_LIST)
+        return set_list(l, path, node, err);
+    if (node->kind == MR_NODE_MAP && option->type == MR_OPTION_MAP)
+        return set_map(l, path, node, err);
+    MR_TRY(need_scalar(l, node, path, err));
+    mr_option_from from;
+    MR_TRY(from_node(l, node, &from, err));
+    return mr_options_set(&l->config->options, path, node->text, from, err);
+}
+
+static mr_code load_section(const loader *l, const char *section, const mr_node *map,
+                            mr_error *err);
+
+/* One key of a section: a section below it, or an option, or both (circuit_breaker). */
+static mr_code load_key(const loader *l, const char *section, const mr_node_entry *e, mr_error *err)
+{
+    mr_slice path;
+    if (mr_node_is_null(e->value)) return MR_OK;
+    MR_TRY(path_of(l, section, e->key, &path, err));
+    const mr_option *option = mr_option_find(mr_config_table, path);
+    const bool is_section = mr_option_is_section(mr_config_table, path);
+    const bool takes_map = option != NULL && option->type == MR_OPTION_MAP;
+    if (is_section && !takes_map && e->value->kind == MR_NODE_MAP)
+        return load_section(l, path.ptr, e->value, err);
+    if (option != NULL) return set_option(l, option, path, e->value, err);
+    if (is_section) {
+        mr_fail(err, MR_ERR_USAGE, "%.*s: expected a mapping", MR_SLICE_ARGS(path));
+        return fail_node(l, e->value, err);
+    }
+    mr_option_unknown(mr_config_table, "the pipeline", path, err);
+    return fail_at(l, e->key_line, e->key_column, err);
+}
+
+static mr_code load_section(const loader *l, const char *section, const mr_node *map, mr_error *err)
+{
+    for (const mr_node_entry *e = map->first; e != NULL; e = e->next)
+        MR_TRY(load_key(l, section, e, err));
+    return MR_OK;
+}
+
+/* ---- ends ---- */
+
+static mr_code add_setting(const loader *l, mr_endpoint *end, mr_setting setting,
+                           const mr_node *node, mr_error *err)
+{
+    MR_TRY(need_scalar(l, node, mr_slice_text(setting.key), err));
+    if (strlen(node->text.ptr) != node->text.len) {
+        mr_fail(err, MR_ERR_USAGE, "%s: the value holds a NUL byte", setting.key);
+        return fail_node(l, node, err);
+    }
+    setting.value = node->text.ptr;
+    MR_TRY(from_node(l, node, &setting.from, err));
+    return mr_endpoint_add(end, &setting, err);
+}
+
+static mr_code add_settings(const loader *l, mr_endpoint *end, const mr_node_entry *e, bool shared,
+                            mr_error *err)
+{
+    mr_setting setting = {.key = e->key.ptr, .shared = shared};
+    if (mr_node_is_null(e->value)) return MR_OK;
+    if (e->value->kind == MR_NODE_SCALAR) return add_setting(l, end, setting, e->value, err);
+    setting.kind = e->value->kind == MR_NODE_LIST ? MR_SETTING_ITEM : MR_SETTING_PAIR;
+    for (const mr_node_entry *part = e->value->first; part != NULL; part = part->next) {
+        setting.pair_key = setting.kind == MR_SETTING_PAIR ? part->key.ptr : NULL;
+        MR_TRY(add_setting(l, end, setting, part->value, err));
+    }
+    return MR_OK;
+}
+
+static mr_code need_map(const loader *l, const mr_node *node, const char *what, mr_error *err)
+{
+    if (node->kind == MR_NODE_MAP) return MR_OK;
+    mr_fail(err, MR_ERR_USAGE, "%s: expected a mapping", what);
+    return fail_node(l, node, err);
+}
+
+static mr_code add_all_settings(const loader *l, mr_endpoint *end, const mr_node *map,
+                                const char *what, bool shared, mr_error *err)
+{
+    MR_TRY(need_map(l, map, what, err));
+    for (const mr_node_entry *e = map->first; e != NULL; e = e->next)
+        MR_TRY(add_settings(l, end, e, shared, err));
+    return MR_OK;
+}
+
+/* csv{} and json{} hold for each end of that connector; which that is, is known when all is read.
+ */
+static mr_code add_shared(const loader *l, const mr_node_entry *e, mr_error *err)
+{
+    mr_pipeline_config *config = l->config;
+    mr_endpoint *kept = mr_slice_is(e->key, "csv") ? &config->csv : &config->json;
+    return add_all_settings(l, kept, e->value, e->key.ptr, true, err);
+}
+
+static bool is_shared_section(mr_slice key)
+{
+    return mr_slice_is(key, "csv") || mr_slice_is(key, "json");
+}
+
+/* Upstream puts connector settings into security.credentials. */
+static mr_code load_end_security(const loader *l, mr_endpoint *end, const mr_node *map,
+                                 mr_error *err)
+{
+    for (const mr_node_entry *e = map->first; e != NULL; e = e->next) {
+        if (!mr_slice_is(e->key, "credentials")) {
+            MR_TRY(load_key(l, "security", e, err));
+        } else if (!mr_node_is_null(e->value)) {
+            MR_TRY(add_all_settings(l, end, e->value, "security.credentials", false, err));
+        }
+    }
+    return MR_OK;
+}
+
+static mr_code set_connector(const loader *l, mr_endpoint *end, const mr_node_entry *e,
+                             mr_error *err)
+{
+    mr_option_from from;
+    MR_TRY(need_scalar(l, e->value, e->key, err));
+    MR_TRY(from_node(l, e->value, &from, err));
+    return mr_endpoint_set_connector(end, e->value->text, from, err);
+}
+
+/* True for keys of an end that say what it is rather than set its connector. */
+static bool is_meta_key(mr_slice key)
+{
+    return mr_slice_is(key, "version") || mr_slice_is(key, "description");
+}
+
+static mr_code load_end_key(const loader *l, mr_endpoint *end, const mr_node_entry *e,
+                            mr_error *err)
+{
+    const mr_node *value = e->value;
+    if (mr_node_is_null(value) || is_meta_key(e->key)) return MR_OK;
+    if (mr_slice_is(e->key, "type") || mr_slice_is(e->key, "connector"))
+        return set_connector(l, end, e, err);
+    if (mr_slice_is(e->key, "name")) {
+        MR_TRY(need_scalar(l, value, e->key, err));
+        end->name = value->text.ptr;
+        return MR_OK;
+    }
+    if (value->kind != MR_NODE_MAP) return add_settings(l, end, e, false, err);
+    if (mr_slice_is(e->key, "options") || mr_slice_is(e->key, "config"))
+        return add_all_settings(l, end, value, e->key.ptr, false, err);
+    if (mr_slice_is(e->key, "credentials"))
+        return add_all_settings(l, end, value, "credentials", false, err);
+    if (mr_slice_is(e->key, "security")) return load_end_security(l, end, value, err);
+    if (is_shared_section(e->key)) return add_shared(l, e, err);
+    const mr_option *option = mr_option_find(mr_config_table, e->key);
+    if (option != NULL || mr_option_is_section(mr_config_table, e->key))
+        return load_key(l, NULL, e, err);
+    return add_settings(l, end, e, false, err);
+}
+
+static mr_code load_end(const loader *l, mr_endpoint *end, const mr_node *node, mr_error *err)
+{
+    if (node->kind == MR_NODE_SCALAR && !mr_node_is_null(node)) {
+        mr_option_from from;
+        MR_TRY(from_node(l, node, &from, err));
+        return mr_endpoint_parse(end, node->text, from, err);
+    }
+    MR_TRY(need_map(l, node, end->role, err));
+    for (const mr_node_entry *e = node->first; e != NULL; e = e->next)
+        MR_TRY(load_end_key(l, end, e, err));
+    return MR_OK;
+}
+
+static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *err)
+{
+    if (mr_node_is_null(e->value)) return MR_OK;
+    if (mr_slice_is(e->key, "source")) return load_end(l, &l->config->source, e->value, err);
+    if (mr_slice_is(e->key, "destination"))
+        return load_end(l, &l->config->destination, e->value, err);
+    if (is_shared_section(e->key)) return add_shared(l, e, err);
+    return load_key(l, NULL, e, err);
+}
+
+mr_code mr_config_from_tree(mr_pipeline_config *config, const mr_tree *tree,
+                            mr_option_origin origin, mr_error *err)
+{
+    const loader l = {.config = config, .tree = tree, .origin = origin};
+    MR_TRY(need_map(&l, tree->root, "configuration", err));
+    for (const mr_node_entry *e = tree->root->first; e != NULL; e = e->next)
+        MR_TRY(load_root_key(&l, e, err));
+    return MR_OK;
+}
+
+bool mr_config_tree_is_end(const mr_tree *tree)
+{
+    const mr_node *root = tree->root;
+    if (mr_node_get(root, "source") != NULL || mr_node_get(root, "destination") != NULL)
+        return false;
+    return mr_node_get(root, "type") != NULL || mr_node_get(root, "connector") != NULL;
+}
+
+mr_code mr_config_end_from_tree(mr_pipeline_config *config, mr_endpoint *end, const mr_tree *tree,
+                                mr_option_origin origin, mr_error *err)
+{
+    const loader l = {.config = config, .tree = tree, .origin = origin};
+    const char *other = end == &config->source ? "destination" : "source";
+    MR_TRY(need_map(&l, tree->root, "configuration", err));
+    if (mr_node_get(tree->root, other) != NULL) {
+        mr_fail(err, MR_ERR_USAGE, "this file is to describe the %s, but it holds a '%s'",
+                end->role, other);
+        return fail_node(&l, mr_node_get(tree->root, other), err);
+    }
+    if (mr_node_get(tree->root, end->role) != NULL)
+        return mr_config_from_tree(config, tree, origin, err);
+    return load_end(&l, end, tree->root, err);
+}
+
+mr_code mr_config_settings_from_tree(mr_pipeline_config *config, mr_endpoint *end,
+                                     const mr_tree *tree, mr_option_origin origin, mr_error *err)
+{
+    const loader l = {.config = config, .tree = tree, .origin = origin};
+    return add_all_settings(&l, end, tree->root, end->role, false, err);
+}
+
+mr_code mr_config_load_pipeline(mr_pipeline_config *config, const char *path,
+                                mr_option_origin origin, mr_error *err)
+{
+    mr_tree tree = {0};
+    MR_TRY(mr_tree_load(config->arena, path, &tree, err));
+    return mr_config_from_tree(config, &tree, origin, err);
+}
+
+mr_code mr_config_load_end(mr_pipeline_config *config, mr_endpoint *end, const char *path,
+                           mr_option_origin origin, mr_error *err)
+{
+    mr_tree tree = {0};
+    MR_TRY(mr_tree_load(config->arena, path, &tree, err));
+    return mr_config_end_from_tree(config, end, &tree, origin, err);
+}
+
+/* ---- finishing ---- */
+
+static uint32_t cpu_count(void)
+{
+    cpu_set_t set;
+    if (sched_getaffinity(0, sizeof set, &set) != 0) return 1;
+    const int count = CPU_COUNT(&set);
+    return count > 0 ? (uint32_t)count : 1;
+}
+
+static mr_code note_ignored(mr_pipeline_config *config, mr_error *err)
+{
+    for (uint32_t i = 0; i < config->options.count; i++) {
+        const mr_option *option = &mr_config_table[i];
+        const mr_option_state *state = &config->options.states[i];
+        if ((option->flags & MR_OPTION_IGNORED) == 0 || state->origin == MR_ORIGIN_DEFAULT)
+            continue;
+        if (strcmp(option->name, "type") == 0 || strcmp(option->name, "description") == 0) continue;
+        MR_TRY(mr_config_note_add(config, false, err, "%s: %s has no effect: %s",
+                                  state->where != NULL ? state->where : "configuration",
+                                  option->name, option->note));
+    }
+    return MR_OK;
+}
+
+static mr_code share_settings(const mr_endpoint *shared, const char *connector, mr_endpoint *end,
+                              mr_error *err)
+{
+    if (end->connector == NULL || strcmp(end->connector, connector) != 0) return MR_OK;
+    for (uint32_t i = 0; i < shared->count; i++)
+        MR_TRY(mr_endpoint_add(end, &shared->settings[i], err));
+    return MR_OK;
+}
+
+static mr_code set_end_value(mr_pipeline_config *config, const char *key, const char *value,
+                             const char *because, mr_error *err)
+{
+    if (mr_endpoint_has(&config->destination, key)) return MR_OK;
+    const mr_option_state *state = mr_options_state(&config->options, because);
+    const mr_setting setting = {.key = key, .value = value, .from = {state->origin, state->where}};
+    return mr_endpoint_add(&config->destination, &setting, err);
+}
+
+/* advanced.* in the words of the destination's connector. */
+static mr_code translate_advanced(mr_pipeline_config *config, mr_error *err)
+{
+    if (config->enable_upsert)
+        MR_TRY(set_end_value(config, "mode", "merge", "advanced.enable_upsert", err));
+    if (!config->compression.enable) return MR_OK;
+    MR_TRY(set_end_value(config, "compression", config->compression.algorithm,
+                         "advanced.enable_compression", err));
+    if (!mr_options_given(&config->options, "advanced.compression_level")) return MR_OK;
+    char level[16];
+    snprintf(level, sizeof level, "%u", config->compression.level);
+    return set_end_value(config, "compression_level", level, "advanced.compression_level", err);
+}
+
+static mr_code finish_end(mr_pipeline_config *config, mr_endpoint *end, mr_error *err)
+{
+    MR_TRY(mr_endpoint_finish(end, err));
+    MR_TRY(share_settings(&config->csv, "csv", end, err));
+    return share_settings(&config->json, "json", end, err);
+}
+
+static mr_code derive_metrics(mr_pipeline_config *config, mr_error *err)
+{
+    if (!config->observability.enable_metrics || config->observability.metrics_address != NULL)
+        return MR_OK;
+    config->observability.metrics_address = mr_arena_printf(
+        config->arena, "%s:%u", DEFAULT_METRICS_HOST, config->observability.metrics_port);
+    return config->observability.metrics_address != NULL ? MR_OK
+                                                         : mr_arena_fail(config->arena, err);
+}
+
+mr_code mr_config_finish(mr_pipeline_config *config, unsigned needs, mr_error *err)
+{
+    const uint32_t cpus = cpu_count();
+    if (config->performance.workers == 0) config->performance.workers = cpus;
+    if (config->performance.max_concurrency == 0) config->performance.max_concurrency = 2 * cpus;
+    MR_TRY(derive_metrics(config, err));
+    if ((needs & MR_CONFIG_SOURCE) != 0) MR_TRY(finish_end(config, &config->source, err));
+    if ((needs & MR_CONFIG_DESTINATION) != 0) {
+        MR_TRY(translate_advanced(config, err));
+        MR_TRY(finish_end(config, &config->destination, err));
+    }
+    return note_ignored(config, err);
+}

@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Every key of a pipeline file. The order is that of the reference page. */
+#include "pipeline/config.h"
+
+#include "core/number.h"
+
+#define AT(field) .offset = offsetof(mr_pipeline_config, field)
+#define SECOND    INT64_C(1000000000)
+#define AT_LEAST(min)    \
+    {                    \
+        (min), INT64_MAX \
+    }
+
+/* Keys that have no effect: parsed and checked, then dropped. */
+#define IGNORED(because) AT(ignored), .flags = MR_OPTION_IGNORED, .note = (because)
+#define REFUSED(because) AT(ignored), .flags = MR_OPTION_REFUSED, .note = (because)
+
+#define NO_REMOTE "file connectors make no network requests"
+#define ARENAS    "arenas and buffers size themselves"
+#define LATER     "not built in this version"
+
+static const mr_option_choice storage_modes[] = {{"hybrid", MR_STORAGE_HYBRID},
+                                                 {"row", MR_STORAGE_ROW},
+                                                 {"columnar", MR_STORAGE_COLUMNAR},
+                                                 {"auto", MR_STORAGE_HYBRID},
+                                                 {0}};
+static const mr_option_choice block_codecs[] = {
+    {"none", MR_BLOCK_NONE}, {"lz4", MR_BLOCK_LZ4}, {"zstd", MR_BLOCK_ZSTD}, {0}};
+static const mr_option_choice on_errors[] = {
+    {"quarantine", MR_ON_ERROR_QUARANTINE}, {"fail", MR_ON_ERROR_FAIL}, {0}};
+static const mr_option_choice deliveries[] = {{"auto", MR_DELIVERY_AUTO},
+                                              {"at_least_once", MR_DELIVERY_AT_LEAST_ONCE},
+                                              {"exactly_once", MR_DELIVERY_EXACTLY_ONCE},
+                                              {0}};
+static const mr_option_choice progresses[] = {{"auto", MR_PROGRESS_AUTO},
+                                              {"plain", MR_PROGRESS_PLAIN},
+                                              {"json", MR_PROGRESS_JSON},
+                                              {"off", MR_PROGRESS_OFF},
+                                              {0}};
+static const mr_option_choice summaries[] = {
+    {"text", MR_SUMMARY_TEXT}, {"json", MR_SUMMARY_JSON}, {"off", MR_SUMMARY_OFF}, {0}};
+static const mr_option_choice log_levels[] = {{"debug", MR_LOG_DEBUG},  {"info", MR_LOG_INFO},
+                                              {"warn", MR_LOG_WARN},    {"error", MR_LOG_ERROR},
+                                              {"warning", MR_LOG_WARN}, {0}};
+static const mr_option_choice log_formats[] = {{"text", MR_LOG_TEXT}, {"json", MR_LOG_JSON}, {0}};
+static const mr_option_choice losses[] = {
+    {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
+static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
+static const mr_option_choice resumes[] = {{"never", 0}, {"auto", 1}, {"require", 2}, {0}};
+static const mr_option_choice drifts[] = {{"default", 0}, {0}};
+
+/* ---- values with a grammar of their own ---- */
+
+/* "auto" is 0. */
+static mr_code parse_count_or_auto(mr_slice text, void *field, mr_error *err)
+{
+    uint64_t count = 0;
+    const bool automatic = mr_slice_is(text, "auto");
+    if (!automatic && (!mr_parse_u64(text, &count) || count == 0 || count > 10000000))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "expected a whole number from 1 to 10000000, or auto, found '%.*s'",
+                       MR_SLICE_ARGS(text));
+    const uint32_t small = (uint32_t)count;
+    memcpy(field, &small, sizeof small);
+    return MR_OK;
+}
+
+static mr_code parse_worker_count(mr_slice text, void *field, mr_error *err)
+{
+    uint64_t count = 0;
+    const bool automatic = mr_slice_is(text, "auto");
+    if (!automatic && (!mr_parse_u64(text, &count) || count == 0 || count > 1024))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "expected a whole number from 1 to 1024, or auto, found '%.*s'",
+                       MR_SLICE_ARGS(text));
+    const uint32_t small = (uint32_t)count;
+    memcpy(field, &small, sizeof small);
+    return MR_OK;
+}
+
+/* A bare number is MiB, as upstream's memory_limit_mb; with a unit it is a size. */
+static mr_code parse_memory(mr_slice text, void *field, mr_error *err)
+{
+    uint64_t bytes = 0;
+    const bool bare = mr_parse_u64(text, &bytes);
+    bool good = bare ? !__builtin_mul_overflow(bytes, UINT64_C(1) << 20, &bytes)
+                     : mr_parse_size(text, &bytes);
+    good = good && bytes >= (UINT64_C(16) << 20) && bytes <= INT64_MAX;
+    if (!good)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "expected MiB (1024) or a size (512MiB), at least 16MiB, found '%.*s'",
+                       MR_SLICE_ARGS(text));
+    memcpy(field, &bytes, sizeof bytes);
+    return MR_OK;
+}
+
+static bool parse_percent(mr_slice text, double *out)
+{
+    if (!mr_slice_ends(text, "%")) return false;
+    return mr_parse_f64(mr_slice_of(text.ptr, text.len - 1), out) && *out >= 0 && *out <= 100;
+}
+
+static mr_code parse_max_rejects(mr_slice text, void *field, mr_error *err)
+{
+    mr_reject_limit limit;
+    memset(&limit, 0, sizeof limit);
+    if (mr_parse_u64(text, &limit.count)) {
+        limit.kind = MR_REJECTS_COUNT;
+    } else if (parse_percent(text, &limit.percent)) {
+        limit.kind = MR_REJECTS_PERCENT;
+    } else if (!mr_slice_is(text, "none")) {
+        return mr_fail(err, MR_ERR_USAGE,
+                       "expected a count (100), a percentage (2.5%%) or none, found '%.*s'",
+                       MR_SLICE_ARGS(text));
+    }
+    memcpy(field, &limit, sizeof limit);
+    return MR_OK;
+}
+
+static mr_code parse_infer(mr_slice text, void *field, mr_error *err)
+{
+    mr_infer infer;
+    memset(&infer, 0, sizeof infer);
+    if (mr_slice_is(text, "off")) {
+        infer.kind = MR_INFER_OFF;
+    } else if (mr_slice_starts(text, "sample:") &&
+               mr_parse_u64(mr_slice_from(text, 7), &infer.records) && infer.records > 0) {
+        infer.kind = MR_INFER_SAMPLE;
+    } else if (!mr_slice_is(text, "full")) {
+        return mr_fail(err, MR_ERR_USAGE, "expected full, off or sample:N, found '%.*s'",
+                       MR_SLICE_ARGS(text));
+    }
+    memcpy(field, &infer, sizeof infer);
+    return MR_OK;
+}
+
+static mr_code parse_share(mr_slice text, void *field, mr_error *err)
+{
+    double share = 0;
+    if (parse_percent(text, &share)) {
+        share /= 100;
+    } else if (!mr_parse_f64(text, &share)) {
+        share = -1;
+    }
+    if (!(share > 0 && share <= 1))
+        return mr_fail(
+            err, MR_ERR_USAGE,
+            "expected a share above 0 and up to 1 (0.1) or a percentage (10%%), found '%.*s'",
+            MR_SLICE_ARGS(text));
+    memcpy(field, &share, sizeof share);
+    return MR_OK;
+}
+
+#define PARSED(function, field, words)                                                      \
+    .type = MR_OPTION_PARSED, AT(field), .size = sizeof((mr_pipeline_config *)NULL)->field, \
+    .parse = (function), .syntax = (words)
+#define COUNT_OR_AUTO(field) \
+    PARSED(parse_count_or_auto, field, "a whole number from 1 to 10000000, or auto")
+#define WORKER_COUNT(field) \
+    PARSED(parse_worker_count, field, "a whole number from 1 to 1024, or auto")
+
+static_assert(sizeof(mr_reject_limit) <= MR_OPTION_PARSED_BYTES, "fits a parsed value");
+
+/* clang-format off */
+const mr_option mr_config_table[] = {
+    {.name = "name", .type = MR_OPTION_TEXT, AT(name), .fallback = "pipeline", .help = "what summaries and logs call the pipeline"},
+    {.name = "type", .type = MR_OPTION_ENUM, .choices = pipeline_types, .fallback = "pipeline", IGNORED("a pipeline's ends have types of their own"), .help = "in the file of one end: its connector"},
+    {.name = "version", .type = MR_OPTION_TEXT, AT(version), .fallback = "1.0.0", .help = "of the configuration, for its author"},
+    {.name = "description", .type = MR_OPTION_TEXT, IGNORED("it is for people"), .help = "free text"},
+
+    {.name = "performance.batch_size", .aliases = "batch_size", COUNT_OR_AUTO(performance.batch_size), .fallback = "auto", .help = "records handed on at a time; auto is by bytes for CSV and JSON and 1000 elsewhere"},
+    {.name = "performance.workers", .aliases = "workers", WORKER_COUNT(performance.workers), .fallback = "auto", .help = "threads that parse and write records; auto is one per CPU; results do not depend on it"},
+    {.name = "performance.max_concurrency", .aliases = "max_concurrency", WORKER_COUNT(performance.max_concurrency), .fallback = "auto", .help = "concurrent requests to a destination; auto is twice the CPUs"},
+    {.name = "performance.flush_interval", .aliases = "flush_interval", .type = MR_OPTION_DURATION_NS, AT(performance.flush_interval_ns), .fallback = "10s", .range = {1, 3600 * SECOND}, .help = "a batch waits no longer than this for more records"},
+    {.name = "performance.memory_limit_mb", .aliases = "performance.memory_limit memory_limit_mb memory_limit memory.max_memory", PARSED(parse_memory, performance.memory_limit_bytes, "MiB (1024) or a size (512MiB), at least 16MiB"), .fallback = "1024", .help = "ceiling for store, queues and buffers together"},
+    {.name = "performance.streaming_mode", .aliases = "streaming_mode", .type = MR_OPTION_BOOL, AT(performance.streaming_mode), .fallback = "false", .help = "each record leaves as soon as it can; row storage"},
+    {.name = "performance.ordered", .aliases = "ordered", .type = MR_OPTION_BOOL, AT(performance.ordered), .fallback = "true", .help = "records leave in the order in which they came"},
+    {.name = "performance.limit", .aliases = "limit", .type = MR_OPTION_U64, AT(limit), .fallback = "0", .help = "stop after this many records; 0 is no limit"},
+    {.name = "performance.enable_streaming", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("records always flow in batches; streaming_mode asks for low latency"), .help = "upstream's pipelined execution"},
+    {.name = "performance.buffer_size", .aliases = "buffer_size", .type = MR_OPTION_U64, .fallback = "10000", .range = AT_LEAST(1), IGNORED("queues hold whole batches and are sized from workers"), .help = "records buffered between stages"},
+    {.name = "performance.async_operations", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("stages always overlap"), .help = "overlap reading and writing"},
+    {.name = "performance.prefetch_size", .type = MR_OPTION_U64, .fallback = "3", IGNORED("queues hold whole batches and are sized from workers"), .help = "batches read ahead"},
+    {.name = "performance.queue_size", .type = MR_OPTION_U64, .fallback = "1000", IGNORED("queues hold whole batches and are sized from workers"), .help = "batches in a queue"},
+
+    {.name = "storage.mode", .aliases = "storage_mode advanced.storage_mode performance.storage_mode", .type = MR_OPTION_ENUM, AT(storage.mode), .choices = storage_modes, .fallback = "hybrid", .help = "how buffered records are held"},
+    {.name = "storage.compression", .type = MR_OPTION_ENUM, AT(storage.compression), .choices = block_codecs, .fallback = "none", .help = "of sealed groups of columns"},
+    {.name = "storage.columnar_after_records", .type = MR_OPTION_U64, AT(storage.columnar_after_records), .fallback = "10000", .range = AT_LEAST(1), .help = "hybrid: go columnar at this many buffered records"},
+    {.name = "storage.columnar_after_bytes", .type = MR_OPTION_SIZE_BYTES, AT(storage.columnar_after_bytes), .fallback = "4MiB", .range = AT_LEAST(1), .help = "hybrid: go columnar at this many buffered bytes"},
+    {.name = "storage.spill_dir", .type = MR_OPTION_TEXT, AT(storage.spill_dir), .help = "where sealed groups go when memory runs short; without it the source waits"},
+
+    {.name = "select", .type = MR_OPTION_LIST, AT(select), .help = "columns to keep, in this order"},
+    {.name = "rename", .type = MR_OPTION_MAP, AT(rename), .help = "columns to rename, old=new"},
+    {.name = "sample", .aliases = "performance.sample", PARSED(parse_share, sample, "a share (0.1) or a percentage (10%)"), .fallback = "1", .help = "keep this share of the records"},
+    {.name = "infer", PARSED(parse_infer, infer, "full, off or sample:N"), .fallback = "full", .help = "types of text columns: from every value, not at all, or from the first N records"},
+    {.name = "lossy", .type = MR_OPTION_ENUM, AT(lossy), .choices = losses, .fallback = "refuse", .help = "conversions that lose something: refuse rejects the record, allow counts the loss"},
+    {.name = "in_place", .type = MR_OPTION_BOOL, AT(in_place), .fallback = "false", .help = "write the target itself, not a .part file that replaces it at the end; for pipes and devices"},
+    {.name = "timeout", .aliases = "timeouts.run", .type = MR_OPTION_DURATION_NS, AT(timeout_ns), .fallback = "0", .help = "end the run with code 5 after this time; 0 is never"},
+    {.name = "dry_run", .type = MR_OPTION_BOOL, AT(dry_run), .fallback = "false", .help = "print the plan and write nothing"},
+    {.name = "allow_conflicts", .type = MR_OPTION_BOOL, AT(allow_conflicts), .fallback = "false", .help = "resolve contradictions with a warning where there is a resolution"},
+    {.name = "progress", .type = MR_OPTION_ENUM, AT(progress), .choices = progresses, .fallback = "auto", .help = "progress on standard error"},
+    {.name = "summary", .type = MR_OPTION_ENUM, AT(summary), .choices = summaries, .fallback = "text", .help = "what the run prints when it ends"},
+
+    {.name = "reliability.on_error", .aliases = "on_error", .type = MR_OPTION_ENUM, AT(reliability.on_error), .choices = on_errors, .fallback = "quarantine", .help = "a bad record goes to the rejects file, or fails the run"},
+    {.name = "reliability.dead_letter.path", .aliases = "rejects reliability.rejects", .type = MR_OPTION_TEXT, AT(reliability.dead_letter_path), .help = "the rejects file; without it <destination>.rejects.jsonl"},
+    {.name = "reliability.dead_letter.max", .type = MR_OPTION_U64, .fallback = "0", REFUSED("use max_rejects"), .help = "entries kept"},
+    {.name = "reliability.dead_letter.rotate", .type = MR_OPTION_BOOL, .fallback = "false", REFUSED(LATER), .help = "start a new rejects file when one is full"},
+    {.name = "reliability.max_rejects", .aliases = "max_rejects", PARSED(parse_max_rejects, reliability.max_rejects, "a count (100), a percentage (2.5%) or none"), .fallback = "none", .help = "end the run with code 4 beyond this; a percentage counts from 1000 records on"},
+    {.name = "reliability.accept_rejects", .aliases = "accept_rejects", .type = MR_OPTION_BOOL, AT(reliability.accept_rejects), .fallback = "false", .help = "exit with 0, not 3, when records were rejected"},
+    {.name = "reliability.fail_fast", .aliases = "fail_fast", .type = MR_OPTION_BOOL, AT(reliability.fail_fast), .fallback = "false", .help = "end the run with code 4 at the first rejected record"},
+    {.name = "reliability.delivery", .aliases = "delivery", .type = MR_OPTION_ENUM, AT(reliability.delivery), .choices = deliveries, .fallback = "auto", .help = "the guarantee wanted; auto is the best the destination can give"},
+    {.name = "reliability.retry_attempts", .aliases = "reliability.max_retries", .type = MR_OPTION_U64, AT(reliability.retry_attempts), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "3", .range = {0, 1000}, .help = "retries after the first try"},
+    {.name = "reliability.retry_delay", .type = MR_OPTION_DURATION_NS, AT(reliability.retry_delay_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "1s", .help = "before the first retry"},
+    {.name = "reliability.retry_multiplier", .type = MR_OPTION_F64, AT(reliability.retry_multiplier), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "2.0", .range = {1, 100}, .help = "each further delay is longer by this"},
+    {.name = "reliability.max_retry_delay", .aliases = "reliability.retry_max_delay", .type = MR_OPTION_DURATION_NS, AT(reliability.max_retry_delay_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "60s", .help = "the longest delay"},
+    {.name = "reliability.retry_jitter", .type = MR_OPTION_F64, AT(reliability.retry_jitter), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "0.25", .range = {0, 1}, .help = "random part of a delay, up and down"},
+    {.name = "reliability.circuit_breaker", .aliases = "reliability.circuit_breaker.enabled", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(NO_REMOTE), .help = "stop asking a remote end that keeps failing"},
+    {.name = "reliability.circuit_breaker.threshold", .type = MR_OPTION_U64, .fallback = "5", IGNORED(NO_REMOTE), .help = "failures in a row that open it"},
+    {.name = "reliability.circuit_breaker.success_threshold", .type = MR_OPTION_U64, .fallback = "3", IGNORED(NO_REMOTE), .help = "successes that close it"},
+    {.name = "reliability.circuit_breaker.timeout", .type = MR_OPTION_DURATION_NS, .fallback = "30s", IGNORED(NO_REMOTE), .help = "how long it stays open"},
+    {.name = "reliability.circuit_breaker.half_open_requests", .type = MR_OPTION_U64, .fallback = "5", IGNORED(NO_REMOTE), .help = "requests let through to try"},
+    {.name = "reliability.circuit_breaker.min_requests", .type = MR_OPTION_U64, .fallback = "20", IGNORED(NO_REMOTE), .help = "requests before a failure rate counts"},
+    {.name = "reliability.rate_limit_per_sec", .aliases = "reliability.rate_limit.requests_per_second", .type = MR_OPTION_U64, .fallback = "0", REFUSED("rate limits are " LATER), .help = "records or requests per second; 0 is no limit"},
+    {.name = "reliability.rate_limit.enabled", .type = MR_OPTION_BOOL, .fallback = "false", REFUSED("rate limits are " LATER), .help = "limit the rate"},
+    {.name = "reliability.rate_limit.burst", .type = MR_OPTION_U64, .fallback = "0", REFUSED("rate limits are " LATER), .help = "records above the rate at once"},
+    {.name = "reliability.rate_limit.unit", .type = MR_OPTION_TEXT, .fallback = "records", IGNORED("there is no rate limit"), .help = "what the rate counts"},
+    {.name = "reliability.health_check", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(NO_REMOTE), .help = "ask remote ends whether they are well"},
+    {.name = "reliability.checkpoint.dir", .aliases = "state_dir", .type = MR_OPTION_TEXT, REFUSED("checkpoints are " LATER), .help = "where checkpoints are kept"},
+    {.name = "reliability.checkpoint.interval", .type = MR_OPTION_DURATION_NS, .fallback = "10s", REFUSED("checkpoints are " LATER), .help = "time between checkpoints"},
+    {.name = "reliability.checkpoint.records", .type = MR_OPTION_U64, .fallback = "1000000", REFUSED("checkpoints are " LATER), .help = "records between checkpoints"},
+    {.name = "resume", .type = MR_OPTION_ENUM, .choices = resumes, .fallback = "never", REFUSED("checkpoints are " LATER), .help = "go on from the last checkpoint"},
+
+    {.name = "limits.max_record_bytes", .type = MR_OPTION_SIZE_BYTES, AT(limits.max_record_bytes), .fallback = "64MiB", .range = {1024, INT64_C(1) << 31}, .help = "a larger record is rejected"},
+    {.name = "limits.max_columns", .type = MR_OPTION_U32, AT(limits.max_columns), .fallback = "65536", .range = {1, 65536}, .help = "columns of a record"},
+    {.name = "limits.max_depth", .type = MR_OPTION_U32, AT(limits.max_depth), .fallback = "1024", .range = {1, 1024}, .help = "JSON values inside each other"},
+    {.name = "limits.max_resyncs", .type = MR_OPTION_U32, AT(limits.max_resyncs), .fallback = "1000", .help = "broken quotes in a CSV file before the run ends with code 4"},
+    {.name = "limits.max_expansion", .type = MR_OPTION_U64, AT(limits.max_expansion), .fallback = "1000", .help = "warn when compressed input grows by more than this factor; 0 is never"},
+
+    {.name = "observability.log_level", .aliases = "log_level observability.logging.level", .type = MR_OPTION_ENUM, AT(observability.log_level), .choices = log_levels, .fallback = "info", .help = "the least serious message shown"},
+    {.name = "observability.log_format", .aliases = "log_format observability.logging.format", .type = MR_OPTION_ENUM, AT(observability.log_format), .choices = log_formats, .fallback = "text", .help = "messages for people or for machines"},
+    {.name = "observability.metrics_address", .aliases = "metrics observability.metrics.address", .type = MR_OPTION_TEXT, AT(observability.metrics_address), .help = "host:port that serves /metrics, such as 127.0.0.1:9090"},
+    {.name = "observability.enable_metrics", .aliases = "observability.metrics_enabled enable_metrics observability.metrics.enabled", .type = MR_OPTION_BOOL, AT(observability.enable_metrics), .fallback = "false", .help = "serve metrics on 127.0.0.1 at metrics.port unless metrics_address says otherwise"},
+    {.name = "observability.metrics.port", .aliases = "observability.metrics_port", .type = MR_OPTION_U32, AT(observability.metrics_port), .fallback = "9090", .range = {1, 65535}, .help = "port for enable_metrics"},
+    {.name = "observability.metrics.path", .type = MR_OPTION_TEXT, AT(observability.metrics_path), .fallback = "/metrics", .help = "path of the metrics page"},
+    {.name = "observability.metrics_interval", .type = MR_OPTION_DURATION_NS, .fallback = "30s", IGNORED("metrics are summed when they are read"), .help = "time between collections"},
+    {.name = "observability.enable_tracing", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("there are no traces"), .help = "traces"},
+    {.name = "observability.tracing_sample_rate", .type = MR_OPTION_F64, .fallback = "0.1", .range = {0, 1}, IGNORED("there are no traces"), .help = "share of operations traced"},
+    {.name = "observability.enable_logging", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("log_level decides"), .help = "logs"},
+    {.name = "observability.logging.output", .type = MR_OPTION_TEXT, .fallback = "stderr", IGNORED("logs go to standard error"), .help = "where logs go"},
+    {.name = "observability.logging.file_path", .type = MR_OPTION_TEXT, IGNORED("logs go to standard error"), .help = "file for logs"},
+
+    {.name = "timeouts.request", .type = MR_OPTION_DURATION_NS, AT(timeouts.request_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "one request"},
+    {.name = "timeouts.connection", .type = MR_OPTION_DURATION_NS, AT(timeouts.connection_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "10s", .help = "connecting"},
+    {.name = "timeouts.idle", .type = MR_OPTION_DURATION_NS, AT(timeouts.idle_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "5m", .help = "an unused connection"},
+    {.name = "timeouts.read_timeout", .aliases = "timeouts.read", .type = MR_OPTION_DURATION_NS, AT(timeouts.read_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "waiting for data"},
+    {.name = "timeouts.write_timeout", .aliases = "timeouts.write", .type = MR_OPTION_DURATION_NS, AT(timeouts.write_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "waiting to send"},
+    {.name = "timeouts.keep_alive", .aliases = "timeouts.keepalive", .type = MR_OPTION_DURATION_NS, AT(timeouts.keep_alive_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "between keep-alive probes"},
+    {.name = "timeouts.shutdown_grace", .type = MR_OPTION_DURATION_NS, AT(timeouts.shutdown_grace_ns), .flags = MR_OPTION_IGNORED, .note = "an interrupted run of file connectors stops at once", .fallback = "30s", .help = "time to finish when interrupted"},
+
+    {.name = "advanced.enable_compression", .type = MR_OPTION_BOOL, AT(compression.enable), .fallback = "false", .help = "compress the destination with compression_algorithm"},
+    {.name = "advanced.compression_algorithm", .type = MR_OPTION_TEXT, AT(compression.algorithm), .fallback = "gzip", .help = "codec for enable_compression"},
+    {.name = "advanced.compression_level", .type = MR_OPTION_U32, AT(compression.level), .fallback = "6", .help = "level for enable_compression, in the codec's own range"},
+    {.name = "advanced.compression_threshold", .type = MR_OPTION_SIZE_BYTES, .fallback = "1024", IGNORED("a compressed destination is compressed whatever its size"), .help = "smallest output compressed"},
+    {.name = "advanced.enable_upsert", .aliases = "enable_upsert", .type = MR_OPTION_BOOL, AT(enable_upsert), .fallback = "false", .help = "the destination merges by key, as its setting mode=merge"},
+    {.name = "advanced.enable_bulk_operations", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("batches are always written whole"), .help = "bulk writes"},
+    {.name = "advanced.enable_transactions", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("destinations that have transactions always use them"), .help = "transactions"},
+    {.name = "advanced.enable_schema_evolution", .type = MR_OPTION_BOOL, .fallback = "true", REFUSED("strict schemas are " LATER), .help = "accept new columns"},
+    {.name = "advanced.debug", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("use observability.log_level: debug"), .help = "more messages"},
+    {.name = "advanced.enable_profiling", .type = MR_OPTION_BOOL, .fallback = "false", REFUSED("profiles of a run are " LATER), .help = "profiling server"},
+    {.name = "advanced.profile_port", .type = MR_OPTION_U32, .fallback = "6060", .range = {1, 65535}, IGNORED("there is no profiling server"), .help = "its port"},
+
+    {.name = "memory.enable_pools", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(ARENAS), .help = "object pools"},
+    {.name = "memory.record_pool_size", .type = MR_OPTION_U64, .fallback = "1000", IGNORED(ARENAS), .help = "records in a pool"},
+    {.name = "memory.buffer_pool_size", .type = MR_OPTION_U64, .fallback = "100", IGNORED(ARENAS), .help = "buffers in a pool"},
+    {.name = "memory.enable_buffer_reuse", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(ARENAS), .help = "use buffers again"},
+    {.name = "memory.min_buffer_size", .type = MR_OPTION_SIZE_BYTES, .fallback = "1KiB", IGNORED(ARENAS), .help = "smallest buffer"},
+    {.name = "memory.max_buffer_size", .type = MR_OPTION_SIZE_BYTES, .fallback = "1MiB", IGNORED(ARENAS), .help = "largest buffer"},
+    {.name = "memory.gc_interval", .type = MR_OPTION_DURATION_NS, .fallback = "1m", IGNORED("there is no garbage to collect"), .help = "time between collections"},
+    {.name = "memory.string_data_multiplier", .type = MR_OPTION_U64, .fallback = "32", IGNORED(ARENAS), .help = "size hint for text columns"},
+    {.name = "memory.list_element_multiplier", .type = MR_OPTION_U64, .fallback = "5", IGNORED(ARENAS), .help = "size hint for lists"},
+    {.name = "memory.pre_warm_pools", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(ARENAS), .help = "fill pools at the start"},
+
+    {.name = "security.enable_tls", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(NO_REMOTE), .help = "encrypt connections"},
+    {.name = "security.tls_skip_verify", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED(NO_REMOTE), .help = "accept any certificate"},
+    {.name = "security.auth_type", .type = MR_OPTION_TEXT, .fallback = "", IGNORED(NO_REMOTE), .help = "kind of login"},
+    {.name = "security.certificate_path", .type = MR_OPTION_TEXT, IGNORED(NO_REMOTE), .help = "client certificate"},
+    {.name = "security.key_path", .type = MR_OPTION_TEXT, IGNORED(NO_REMOTE), .help = "client key"},
+    {.name = "security.ca_path", .type = MR_OPTION_TEXT, IGNORED(NO_REMOTE), .help = "authorities trusted"},
+    {.name = "security.tls", .type = MR_OPTION_MAP, AT(ignored_tls), .flags = MR_OPTION_IGNORED | MR_OPTION_SECRET, .note = NO_REMOTE, .help = "TLS settings"},
+    {.name = "security.auth", .type = MR_OPTION_MAP, AT(ignored_auth), .flags = MR_OPTION_IGNORED | MR_OPTION_SECRET, .note = NO_REMOTE, .help = "login settings"},
+    {.name = "security.credentials", .type = MR_OPTION_MAP, REFUSED("write credentials inside source or destination"), .help = "in an end: settings of its connector"},
+
+    {.name = "transforms", .type = MR_OPTION_LIST, REFUSED("use select, rename, limit and sample; expressions are " LATER), .help = "steps between source and destination"},
+    {.name = "filter", .type = MR_OPTION_TEXT, REFUSED("expressions are " LATER), .help = "keep records for which an expression is true"},
+    {.name = "map", .type = MR_OPTION_TEXT, REFUSED("expressions are " LATER), .help = "compute columns"},
+    {.name = "schema", .type = MR_OPTION_MAP, REFUSED("declared schemas are " LATER), .help = "types of columns"},
+    {.name = "drift", .type = MR_OPTION_ENUM, .choices = drifts, .fallback = "default", REFUSED("other policies are " LATER), .help = "what happens when the schema changes"},
+    {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("alerts are " LATER), .help = "conditions to report"},
+    {.name = "server", .type = MR_OPTION_MAP, REFUSED("this is a file for a server, which is " LATER), .help = "of an application file"},
+    {.name = "global", .type = MR_OPTION_MAP, REFUSED("this is a file for a server, which is " LATER), .help = "of an application file"},
+    {.name = "sources", .type = MR_OPTION_MAP, REFUSED("a pipeline has one source"), .help = "of an application file"},
+    {.name = "destinations", .type = MR_OPTION_MAP, REFUSED("a pipeline has one destination"), .help = "of an application file"},
+    {0},
+};
+/* clang-format on */

@@ -1,0 +1,208 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Contradictions in a configuration, one function each, in the order of docs/configuration.md. A
+ * message names both keys; those with a resolution become warnings when conflicts are allowed. */
+#include <inttypes.h>
+#include <stdio.h>
+
+#include "core/number.h"
+#include "pipeline/config.h"
+
+#define BOTH_BYTES 400
+
+typedef struct judge {
+    mr_pipeline_config *config;
+    const mr_config_facts *facts;
+    mr_error *err;
+} judge;
+
+/* Refuses, or warns with the resolution that the caller then applies. */
+static mr_code contradiction(const judge *j, const char *both, const char *resolution)
+{
+    if (!j->config->allow_conflicts)
+        return mr_fail(j->err, MR_ERR_USAGE, "%s; with --allow-conflicts: %s", both, resolution);
+    return mr_config_note_add(j->config, true, j->err, "%s: %s", both, resolution);
+}
+
+static mr_code columnar_and_streaming(const judge *j)
+{
+    mr_pipeline_config *c = j->config;
+    if (c->storage.mode != MR_STORAGE_COLUMNAR || !c->performance.streaming_mode) return MR_OK;
+    MR_TRY(contradiction(j,
+                         "'storage.mode: columnar' contradicts 'performance.streaming_mode: true'",
+                         "storage mode row"));
+    c->storage.mode = MR_STORAGE_ROW;
+    return MR_OK;
+}
+
+static mr_code large_batch_and_streaming(const judge *j)
+{
+    mr_pipeline_config *c = j->config;
+    if (!c->performance.streaming_mode ||
+        c->performance.batch_size <= MR_CONFIG_STREAMING_BATCH_MAX)
+        return MR_OK;
+    char both[BOTH_BYTES];
+    snprintf(both, sizeof both,
+             "'performance.streaming_mode: true' contradicts 'performance.batch_size: %" PRIu32
+             "', which is over %u",
+             c->performance.batch_size, MR_CONFIG_STREAMING_BATCH_MAX);
+    MR_TRY(contradiction(j, both, "batch size 1000"));
+    c->performance.batch_size = MR_CONFIG_STREAMING_BATCH_SIZE;
+    return MR_OK;
+}
+
+static mr_code row_and_memory(const judge *j)
+{
+    mr_pipeline_config *c = j->config;
+    if (c->storage.mode != MR_STORAGE_ROW) return MR_OK;
+    if (j->facts->expected_store_bytes <= c->performance.memory_limit_bytes) return MR_OK;
+    char both[BOTH_BYTES];
+    snprintf(both, sizeof both,
+             "'storage.mode: row' contradicts 'performance.memory_limit_mb: %" PRIu64
+             "': the store is expected to take %" PRIu64 " MiB",
+             c->performance.memory_limit_bytes >> 20,
+             (j->facts->expected_store_bytes + (1 << 20) - 1) >> 20);
+    MR_TRY(contradiction(j, both, "storage mode hybrid"));
+    c->storage.mode = MR_STORAGE_HYBRID;
+    return MR_OK;
+}
+
+static mr_code merge_without_keys(const judge *j)
+{
+    static const char *const key_names[] = {"keys", "upsert_keys", "primary_key", "merge_keys"};
+    const mr_endpoint *to = &j->config->destination;
+    const mr_setting *mode = mr_endpoint_get(to, "mode");
+    const bool merges =
+        mode != NULL && (strcmp(mode->value, "merge") == 0 || strcmp(mode->value, "upsert") == 0);
+    if (!merges && !j->config->enable_upsert) return MR_OK;
+    for (size_t i = 0; i < MR_COUNT_OF(key_names); i++)
+        if (mr_endpoint_has(to, key_names[i])) return MR_OK;
+    return mr_fail(j->err, MR_ERR_USAGE,
+                   "'%s' contradicts the missing 'keys' of the destination: merging needs them",
+                   j->config->enable_upsert ? "advanced.enable_upsert: true" : "mode: merge");
+}
+
+static mr_code exactly_once(const judge *j)
+{
+    mr_pipeline_config *c = j->config;
+    if (c->reliability.delivery != MR_DELIVERY_EXACTLY_ONCE) return MR_OK;
+    if (!j->facts->destination_known || j->facts->destination_exactly_once) return MR_OK;
+    char both[BOTH_BYTES];
+    snprintf(
+        both, sizeof both,
+        "'reliability.delivery: exactly_once' contradicts 'destination.type: %s', which cannot",
+        c->destination.connector != NULL ? c->destination.connector : "unknown");
+    MR_TRY(contradiction(j, both, "at-least-once delivery"));
+    c->reliability.delivery = MR_DELIVERY_AT_LEAST_ONCE;
+    return MR_OK;
+}
+
+/* Order is the default, so only a wish that was spoken contradicts shards; otherwise a note is
+ * enough. */
+static mr_code order_and_shards(const judge *j)
+{
+    mr_pipeline_config *c = j->config;
+    if (!c->performance.ordered || !j->facts->destination_known || !j->facts->destination_sharded)
+        return MR_OK;
+    char both[BOTH_BYTES];
+    snprintf(both, sizeof both,
+             "'performance.ordered: true' contradicts 'destination.type: %s', whose shards are "
+             "independent",
+             c->destination.connector != NULL ? c->destination.connector : "unknown");
+    if (!mr_options_given(&c->options, "performance.ordered"))
+        return mr_config_note_add(c, false, j->err,
+                                  "order is kept within each shard of the destination only");
+    return contradiction(j, both, "order within each shard");
+}
+
+/* ---- compression ---- */
+
+typedef struct codec_levels {
+    const char *codec;
+    uint64_t min, max; /* 0, 0: the codec has no levels */
+} codec_levels;
+
+static const codec_levels codecs[] = {
+    {"gzip", 1, 9}, {"deflate", 1, 9}, {"zstd", 1, 22},
+    {"lz4", 1, 12}, {"snappy", 0, 0},  {"s2", 0, 0},
+};
+
+static const codec_levels *codec_called(const char *name)
+{
+    static const char *const aliases[][2] = {{"gz", "gzip"}, {"zst", "zstd"}};
+    for (size_t i = 0; i < MR_COUNT_OF(aliases); i++)
+        if (strcmp(name, aliases[i][0]) == 0) name = aliases[i][1];
+    for (size_t i = 0; i < MR_COUNT_OF(codecs); i++)
+        if (strcmp(name, codecs[i].codec) == 0) return &codecs[i];
+    return NULL;
+}
+
+static mr_code compression_twice(const judge *j)
+{
+    const mr_endpoint *to = &j->config->destination;
+    const mr_setting *key = mr_endpoint_get(to, "compression");
+    const char *by_name = to->path != NULL ? mr_codec_of_path(to->path) : NULL;
+    if (key == NULL || by_name == NULL || strcmp(key->value, "auto") == 0) return MR_OK;
+    const codec_levels *codec = codec_called(key->value);
+    if (codec != NULL && strcmp(codec->codec, by_name) == 0) return MR_OK;
+    return mr_fail(j->err, MR_ERR_USAGE,
+                   "'compression: %s' contradicts 'path: %s', whose name says %s", key->value,
+                   to->path, by_name);
+}
+
+static mr_code level_out_of_range(const judge *j)
+{
+    const mr_endpoint *to = &j->config->destination;
+    const mr_setting *key = mr_endpoint_get(to, "compression"),
+                     *level = mr_endpoint_get(to, "compression_level");
+    if (level == NULL) return MR_OK;
+    const char *name = key != NULL && strcmp(key->value, "auto") != 0 ? key->value
+                       : to->path != NULL                             ? mr_codec_of_path(to->path)
+                                                                      : NULL;
+    if (name == NULL) name = "none";
+    const codec_levels *codec = codec_called(name);
+    if (codec == NULL || codec->max == 0)
+        return mr_fail(j->err, MR_ERR_USAGE,
+                       "'compression_level: %s' contradicts 'compression: %s', which has no levels",
+                       level->value, name);
+    uint64_t value = 0;
+    if (mr_parse_u64(mr_slice_text(level->value), &value) && value >= codec->min &&
+        value <= codec->max)
+        return MR_OK;
+    return mr_fail(
+        j->err, MR_ERR_USAGE,
+        "'compression_level: %s' contradicts 'compression: %s', whose levels are %" PRIu64
+        " to %" PRIu64,
+        level->value, codec->codec, codec->min, codec->max);
+}
+
+static mr_code fail_fast_and_max_rejects(const judge *j)
+{
+    const mr_reject_limit *limit = &j->config->reliability.max_rejects;
+    if (!j->config->reliability.fail_fast || limit->kind == MR_REJECTS_UNLIMITED) return MR_OK;
+    if (limit->kind == MR_REJECTS_COUNT && limit->count == 0) return MR_OK;
+    if (limit->kind == MR_REJECTS_PERCENT && limit->percent <= 0) return MR_OK;
+    return mr_fail(j->err, MR_ERR_USAGE,
+                   "'reliability.fail_fast: true' contradicts 'reliability.max_rejects: %s', which "
+                   "allows some",
+                   mr_options_state(&j->config->options, "reliability.max_rejects")->text);
+}
+
+mr_code mr_config_conflicts(mr_pipeline_config *config, const mr_config_facts *facts, mr_error *err)
+{
+    static mr_code (*const rules[])(const judge *) = {
+        columnar_and_streaming,
+        large_batch_and_streaming,
+        row_and_memory,
+        merge_without_keys,
+        exactly_once,
+        order_and_shards,
+        compression_twice,
+        level_out_of_range,
+        fail_fast_and_max_rejects,
+    };
+    const judge j = {.config = config, .facts = facts, .err = err};
+    for (size_t i = 0; i < MR_COUNT_OF(rules); i++)
+        MR_TRY(rules[i](&j));
+    return MR_OK;
+}
