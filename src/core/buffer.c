@@ -44,7 +44,7 @@ mr_code mr_buffer_printf(mr_buffer *buffer, mr_error *err, const char *format, .
     const int len = vsnprintf(NULL, 0, format, args);
     va_end(args);
     if (len < 0) return mr_fail(err, MR_ERR_INPUT, "%s: text could not be formatted", buffer->name);
-    MR_TRY(mr_buffer_reserve(buffer, (size_t)len + 1, err));
+    MR_TRY(mr_buffer_reserve(buffer, (size_t)len, err)); /* the NUL goes into the slack */
     va_start(args, format);
     vsnprintf(buffer->ptr + buffer->len, (size_t)len + 1, format, args);
     va_end(args);

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/utf8.h"
+
 /* The text may quote input bytes: one line, printable or UTF-8, whatever came in. */
 static void keep_one_line(char *text)
 {
@@ -12,10 +14,20 @@ static void keep_one_line(char *text)
         if (*at < 0x20 || *at == 0x7f) *at = '?';
 }
 
+/* Appends to a text; what does not fit is cut between code points. */
+static void append_text(mr_error *err, const char *text)
+{
+    const size_t used = strlen(err->text);
+    const size_t room = sizeof err->text - used;
+    const int wanted = snprintf(err->text + used, room, ": %s", text);
+    if (wanted >= (int)room) err->text[mr_utf8_trim(mr_slice_text(err->text))] = 0;
+}
+
 MR_PRINTF(2, 0) static void set_text(mr_error *err, const char *format, va_list args)
 {
     const int wanted = vsnprintf(err->text, sizeof err->text, format, args);
     if (wanted < 0) snprintf(err->text, sizeof err->text, "error text could not be formatted");
+    if (wanted >= (int)sizeof err->text) err->text[mr_utf8_trim(mr_slice_text(err->text))] = 0;
     keep_one_line(err->text);
 }
 
@@ -40,8 +52,7 @@ mr_code mr_fail_errno(mr_error *err, int error_number, const char *format, ...)
     va_end(args);
     char reason[96];
     const char *text = strerror_r(error_number, reason, sizeof reason);
-    const size_t used = strlen(err->text);
-    snprintf(err->text + used, sizeof err->text - used, ": %s", text);
+    append_text(err, text);
     err->code = code;
     return code;
 }
@@ -54,8 +65,7 @@ mr_code mr_error_prefix(mr_error *err, const char *format, ...)
     va_start(args, format);
     set_text(err, format, args);
     va_end(args);
-    const size_t used = strlen(err->text);
-    snprintf(err->text + used, sizeof err->text - used, ": %s", inner.text);
+    append_text(err, inner.text);
     return err->code;
 }
 

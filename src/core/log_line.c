@@ -10,24 +10,12 @@
 /* --- filling a record
  * ----------------------------------------------------------------------------- */
 
-/* `len` or up to 3 less, so that no code point is cut in two. */
-static size_t whole_code_points(const char *text, size_t len)
-{
-    size_t start = len;
-    while (start > 0 && len - start < 3 && ((unsigned char)text[start - 1] & 0xc0) == 0x80)
-        start--;
-    if (start == 0 || (unsigned char)text[start - 1] < 0xc0) return len;
-    uint32_t ignored;
-    start--;
-    return mr_utf8_decode(mr_slice_of(text + start, len - start), &ignored) != 0 ? len : start;
-}
-
 MR_PRINTF(2, 0) static size_t fill_message(char *out, const char *format, va_list args)
 {
     const int wanted = vsnprintf(out, MR_LOG_TEXT_MAX, format, args);
     if (wanted < 0) return 0;
     if (wanted < MR_LOG_TEXT_MAX) return (size_t)wanted;
-    return whole_code_points(out, MR_LOG_TEXT_MAX - 1);
+    return mr_utf8_trim(mr_slice_of(out, MR_LOG_TEXT_MAX - 1));
 }
 
 void mr_log_record_fill(mr_log_record *record, mr_log_level level, const char *component,
@@ -45,7 +33,7 @@ void mr_log_record_fill(mr_log_record *record, mr_log_level level, const char *c
         const mr_log_field *field = &fields[i];
         size_t len = field->is_number ? 0 : field->text.len;
         if (len > MR_LOG_TEXT_MAX - used)
-            len = whole_code_points(field->text.ptr, MR_LOG_TEXT_MAX - used);
+            len = mr_utf8_trim(mr_slice_of(field->text.ptr, MR_LOG_TEXT_MAX - used));
         if (len > 0) memcpy(record->text + used, field->text.ptr, len);
         record->values[i] = (mr_log_value){.key = field->key,
                                            .is_number = field->is_number,

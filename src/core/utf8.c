@@ -81,6 +81,15 @@ size_t mr_utf8_valid_prefix(mr_slice text)
     }
 }
 
+size_t mr_utf8_trim(mr_slice text)
+{
+    uint32_t ignored;
+    const size_t start = code_point_start(text, text.len);
+    if (start == text.len || mr_utf8_decode(mr_slice_from(text, start), &ignored) != 0)
+        return text.len;
+    return start;
+}
+
 static bool is_continuation(mr_slice text, size_t at)
 {
     return at < text.len && ((unsigned char)text.ptr[at] & 0xc0) == 0x80;

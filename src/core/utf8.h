@@ -23,6 +23,10 @@ MR_HOT bool mr_utf8_valid(mr_slice text);
  * else the offset of the first code point that is wrong or cut short. */
 size_t mr_utf8_valid_prefix(mr_slice text);
 
+/* For a text that was cut somewhere: its length without the code point that the cut went through,
+ * if it went through one. Looks at the last 4 bytes only. */
+size_t mr_utf8_trim(mr_slice text);
+
 /* Decodes the code point at the start of `text` and returns its length, 1 to 4. Returns 0 and
  * leaves `out` alone when `text` is empty or does not start with a valid code point. */
 size_t mr_utf8_decode(mr_slice text, uint32_t *out);

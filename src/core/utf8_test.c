@@ -168,6 +168,26 @@ MR_TEST(every_code_point_survives_encode_and_decode)
     MR_EXPECT_U64(mr_utf8_encode(UINT32_MAX, text), ==, 0);
 }
 
+MR_TEST(trimming_removes_only_what_a_cut_left)
+{
+    static const struct {
+        const char *text;
+        size_t len;
+    } rows[] = {
+        {"", 0},
+        {"abc", 3},
+        {"ab\xc3", 2},
+        {"ab\xc3\xa9", 4},
+        {"a\xe2\x82", 1},
+        {"a\xe2\x82\xac", 4},
+        {"\xf0\x9f\x98", 0},
+        {"\xf0\x9f\x98\x80", 4},
+        {"\x80\x80\x80\x80", 4}, /* never was a code point */
+    };
+    for (size_t i = 0; i < MR_COUNT_OF(rows); i++)
+        MR_EXPECT_U64(mr_utf8_trim(mr_slice_text(rows[i].text)), ==, rows[i].len);
+}
+
 /* A page that must not be touched follows the text (the sanitizer's red zone, when built with it).
  */
 MR_TEST(no_byte_outside_the_text_is_read)
