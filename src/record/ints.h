@@ -102,7 +102,8 @@ size_t mr_ints_planner_held_bytes(const mr_ints_planner *planner);
 typedef enum mr_ints_effort {
     MR_INTS_SIMPLE,  /* for and linear */
     MR_INTS_OFFSETS, /* and delta */
-    MR_INTS_ALL
+    MR_INTS_CODES,   /* and runs */
+    MR_INTS_ALL      /* and dict */
 } mr_ints_effort;
 
 /* Finds the smallest form of the first `count` planner->values and returns its exact size. */

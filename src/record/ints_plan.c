@@ -9,6 +9,7 @@
 #define LINE_BITS     32                  /* fraction bits of a slope */
 #define FINE_LINE_MAX (UINT64_C(1) << 29) /* range that leaves room for them */
 #define LINE_MAX      (UINT64_C(1) << 61) /* range beyond which no line is tried */
+#define DELTA_GAIN     16 /* deltas are slow to read alone: they must save this part at least */
 #define PROBES        16
 #define DICT_SAMPLE   256u
 
@@ -219,13 +220,13 @@ static mr_ints head_of(const mr_ints_choice *best, mr_ints_kind kind, unsigned w
                      .factor = best->form.head.factor};
 }
 
-/* Makes `found` the best if it is smaller. */
-static void offer(mr_ints_choice *found, size_t packed_bytes, mr_ints_choice *best)
+/* Makes `found` the best if it is smaller by more than `margin` bytes. */
+static void offer(mr_ints_choice *found, size_t packed_bytes, size_t margin, mr_ints_choice *best)
 {
     found->form.head.first_bytes = (uint32_t)found->first.bytes;
     found->form.head.second_bytes = (uint32_t)found->second.bytes;
     found->form.bytes = sizeof(mr_ints) + found->first.bytes + found->second.bytes + packed_bytes;
-    if (found->form.bytes < best->form.bytes) *best = *found;
+    if (found->form.bytes + margin < best->form.bytes) *best = *found;
 }
 
 static void try_delta(mr_ints_planner *planner, uint64_t range, const motion *m)
@@ -243,7 +244,7 @@ static void try_delta(mr_ints_planner *planner, uint64_t range, const motion *m)
     found.form.head = head_of(best, MR_INTS_DELTA, width);
     found.form.head.slope = m->least_delta;
     plan_inner(planner->anchors, blocks, &found.first);
-    offer(&found, packed, best);
+    offer(&found, packed, best->form.bytes / DELTA_GAIN, best);
 }
 
 static void try_runs(mr_ints_planner *planner, uint32_t runs)
@@ -262,7 +263,7 @@ static void try_runs(mr_ints_planner *planner, uint32_t runs)
     found.form.head = head_of(best, MR_INTS_RUNS, 0);
     plan_inner(planner->run_ends, runs, &found.first);
     plan_inner(planner->run_values, runs, &found.second);
-    offer(&found, 0, best);
+    offer(&found, 0, 0, best);
 }
 
 MR_INLINE uint32_t slot_of(uint64_t value, uint32_t slot_count)
@@ -328,7 +329,7 @@ static void try_dict(mr_ints_planner *planner, uint64_t range)
     const unsigned code_width = mr_bits_for(distinct - 1);
     found.form.head = head_of(best, MR_INTS_DICT, code_width);
     plan_inner(planner->dict_values, distinct, &found.first);
-    offer(&found, mr_align_up(mr_bitpack_bytes(count, code_width), 8), best);
+    offer(&found, mr_align_up(mr_bitpack_bytes(count, code_width), 8), 0, best);
 }
 
 size_t mr_ints_plan(mr_ints_planner *planner, uint32_t count, mr_ints_effort effort)
@@ -337,10 +338,10 @@ size_t mr_ints_plan(mr_ints_planner *planner, uint32_t count, mr_ints_effort eff
     uint64_t range;
     planner->plan = (mr_ints_choice){0};
     const motion m = plan_simple(planner->values, count, &planner->plan.form, &range);
-    if (effort != MR_INTS_SIMPLE && planner->plan.form.head.width > 0) {
-        if (effort == MR_INTS_ALL) try_runs(planner, m.runs);
-        try_delta(planner, range, &m);
-        if (effort == MR_INTS_ALL) try_dict(planner, range);
+    if (planner->plan.form.head.width > 0) {
+        if (effort >= MR_INTS_CODES) try_runs(planner, m.runs);
+        if (effort >= MR_INTS_OFFSETS) try_delta(planner, range, &m);
+        if (effort >= MR_INTS_ALL) try_dict(planner, range);
     }
     return planner->plan.form.bytes;
 }
