@@ -1,8 +1,7 @@
 /* SPDX-License-Identifier: MIT */
-#include <stdio.h>
+#include "cli/cli.h"
 
-int main(void)
+int main(int argc, char **argv)
 {
-    puts("millrace " MR_VERSION);
-    return 0;
+    return mr_cli_run(argc, argv);
 }

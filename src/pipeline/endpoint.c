@@ -117,6 +117,26 @@ static mr_code unknown_connector(mr_slice name, mr_option_from from, mr_error *e
     return say_where(from, err, MR_ERR_USAGE);
 }
 
+/* Adds what `suffixes[at]` implies, unless somebody has said otherwise. */
+static mr_code imply(mr_endpoint *endpoint, size_t at, mr_error *err)
+{
+    const bool is_source = strcmp(endpoint->role, "source") == 0;
+    const char *value = is_source ? suffixes[at].source_value : suffixes[at].destination_value;
+    if (value == NULL || mr_endpoint_has(endpoint, suffixes[at].key)) return MR_OK;
+    const mr_setting implied = {.key = suffixes[at].key, .value = value};
+    return mr_endpoint_add(endpoint, &implied, err);
+}
+
+/* "tsv" and "jsonl" are names of a connector and of a setting at once. */
+static mr_code imply_by_name(mr_endpoint *endpoint, mr_slice name, const char *connector,
+                             mr_error *err)
+{
+    if (mr_slice_is(name, connector)) return MR_OK;
+    for (size_t i = 0; i < MR_COUNT_OF(suffixes); i++)
+        if (mr_slice_is(name, suffixes[i].suffix + 1)) return imply(endpoint, i, err);
+    return MR_OK;
+}
+
 mr_code mr_endpoint_set_connector(mr_endpoint *endpoint, mr_slice name, mr_option_from from,
                                   mr_error *err)
 {
@@ -136,7 +156,7 @@ mr_code mr_endpoint_set_connector(mr_endpoint *endpoint, mr_slice name, mr_optio
     }
     endpoint->connector = known->name;
     endpoint->connector_from = from;
-    return MR_OK;
+    return imply_by_name(endpoint, name, known->name, err);
 }
 
 mr_code mr_endpoint_set_path(mr_endpoint *endpoint, mr_slice path, mr_option_from from,
@@ -378,11 +398,7 @@ mr_code mr_endpoint_finish(mr_endpoint *endpoint, mr_error *err)
     const size_t at = suffix_of(endpoint->path);
     if (at == SIZE_MAX || suffixes[at].key == NULL) return MR_OK;
     if (strcmp(suffixes[at].connector, endpoint->connector) != 0) return MR_OK;
-    const bool is_source = strcmp(endpoint->role, "source") == 0;
-    const char *value = is_source ? suffixes[at].source_value : suffixes[at].destination_value;
-    if (value == NULL || mr_endpoint_has(endpoint, suffixes[at].key)) return MR_OK;
-    const mr_setting implied = {.key = suffixes[at].key, .value = value};
-    return mr_endpoint_add(endpoint, &implied, err);
+    return imply(endpoint, at, err);
 }
 
 /* ---- into the connector's table ---- */

@@ -108,10 +108,14 @@ static mr_code open_column(mr_batch *batch, uint32_t number, mr_error *err)
     return MR_OK;
 }
 
-static void limit_rows(mr_batch *batch)
+/* Lowers max_rows for `columns` columns, and row_cap with it, so that columns opened from now on do
+ * not take room for more rows than the batch will get. */
+static void limit_rows(mr_batch *batch, uint32_t columns)
 {
-    const uint32_t rows = MR_BATCH_MAX_CELLS / (batch->column_count > 0 ? batch->column_count : 1);
-    if (rows < batch->max_rows && rows > batch->row_count) batch->max_rows = rows;
+    const uint32_t rows = MR_BATCH_MAX_CELLS / (columns > 0 ? columns : 1);
+    if (rows >= batch->max_rows || rows <= batch->row_count) return;
+    batch->max_rows = rows;
+    if (batch->row_cap > rows) batch->row_cap = rows;
 }
 
 static mr_code row_arrays(mr_batch *batch, uint32_t rows, mr_error *err)
@@ -137,6 +141,7 @@ mr_code mr_batch_grow_rows(mr_batch *batch, mr_error *err)
 
 mr_code mr_batch_set_schema(mr_batch *batch, const mr_schema *schema, mr_error *err)
 {
+    limit_rows(batch, schema->field_count);
     for (uint32_t i = 0; i < schema->field_count; i++) {
         MR_TRY(open_column(batch, i, err));
         mr_column *column = &batch->columns[i];
@@ -145,7 +150,6 @@ mr_code mr_batch_set_schema(mr_batch *batch, const mr_schema *schema, mr_error *
         column->type = schema->fields[i].type;
         batch->column_count = i + 1;
     }
-    limit_rows(batch);
     return MR_OK;
 }
 
@@ -158,6 +162,7 @@ mr_code mr_batch_add_column(mr_batch *batch, mr_slice name, mr_type type, uint32
     const char *copy = mr_arena_copy(&batch->names, name);
     if (copy == NULL) return mr_arena_fail(&batch->names, err);
     const uint32_t number = batch->column_count;
+    limit_rows(batch, number + 1);
     MR_TRY(open_column(batch, number, err));
     mr_column *column = &batch->columns[number];
     column->name = (mr_slice){copy, name.len};
@@ -166,7 +171,6 @@ mr_code mr_batch_add_column(mr_batch *batch, mr_slice name, mr_type type, uint32
     for (uint32_t row = 0; row < batch->row_count; row++)
         MR_TRY(mr_column_append_absent(column, row, err));
     batch->column_count++;
-    limit_rows(batch);
     *out = number;
     return MR_OK;
 }

@@ -1,0 +1,18 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * cli/commands.h - one function per verb, each in cli/cmd_VERB.c; the table is in cli/verbs.c.
+ *
+ * Each gets the parsed arguments, prints what the verb prints, and returns the exit code.
+ *
+ * Thread: main thread. */
+#ifndef MR_CLI_COMMANDS_H
+#define MR_CLI_COMMANDS_H
+
+#include "cli/args.h"
+
+int mr_cmd_version(mr_args *args);
+int mr_cmd_help(mr_args *args);
+int mr_cmd_help_verb(mr_args *args); /* VERB --help */
+int mr_cmd_completion(mr_args *args);
+
+#endif
