@@ -208,6 +208,165 @@ MR_INLINE uint64_t mr_v64_high(mr_v64 v)
 
 #endif
 
+/* --- 32 bytes at once, for tokens, most of which are shorter; all 32 bytes must be readable
+ * ------------------------ */
+
+#if defined(MR_SIMD_SCALAR)
+
+typedef struct mr_v32 {
+    unsigned char b[32];
+} mr_v32;
+
+MR_INLINE mr_v32 mr_v32_load(const char *p)
+{
+    mr_v32 v;
+    memcpy(v.b, p, 32);
+    return v;
+}
+
+/* Bytes that are the same in both. */
+MR_INLINE uint32_t mr_v32_same(mr_v32 v, mr_v32 w)
+{
+    uint32_t mask = 0;
+    for (int i = 0; i < 32; i++)
+        mask |= (uint32_t)(v.b[i] == w.b[i]) << i;
+    return mask;
+}
+
+/* Bytes from `first` to `last`, both included. */
+MR_INLINE uint32_t mr_v32_between(mr_v32 v, unsigned char first, unsigned char last)
+{
+    uint32_t mask = 0;
+    for (int i = 0; i < 32; i++)
+        mask |= (uint32_t)(v.b[i] >= first && v.b[i] <= last) << i;
+    return mask;
+}
+
+/* Bytes equal to `one` or `other`, or below 0x20: where plain text ends inside quotes. */
+MR_INLINE uint32_t mr_v32_stops(mr_v32 v, char one, char other)
+{
+    uint32_t mask = 0;
+    for (int i = 0; i < 32; i++)
+        mask |= (uint32_t)(v.b[i] == (unsigned char)one || v.b[i] == (unsigned char)other ||
+                           v.b[i] < 0x20)
+                << i;
+    return mask;
+}
+
+#elif defined(__AVX2__)
+
+typedef __m256i mr_v32;
+
+MR_INLINE mr_v32 mr_v32_load(const char *p)
+{
+    return _mm256_loadu_si256((const __m256i *)(const void *)p);
+}
+
+MR_INLINE uint32_t mr_v32_same(mr_v32 v, mr_v32 w)
+{
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(v, w));
+}
+
+MR_INLINE uint32_t mr_v32_between(mr_v32 v, unsigned char first, unsigned char last)
+{
+    const __m256i from = _mm256_sub_epi8(v, _mm256_set1_epi8((char)first));
+    const __m256i top = _mm256_set1_epi8((char)(last - first));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_cmpeq_epi8(_mm256_max_epu8(from, top), top));
+}
+
+MR_INLINE uint32_t mr_v32_stops(mr_v32 v, char one, char other)
+{
+    const __m256i top = _mm256_set1_epi8(0x1f);
+    const __m256i control = _mm256_cmpeq_epi8(_mm256_max_epu8(v, top), top);
+    const __m256i either = _mm256_or_si256(_mm256_cmpeq_epi8(v, _mm256_set1_epi8(one)),
+                                           _mm256_cmpeq_epi8(v, _mm256_set1_epi8(other)));
+    return (uint32_t)_mm256_movemask_epi8(_mm256_or_si256(control, either));
+}
+
+#elif defined(__SSE2__)
+
+typedef struct mr_v32 {
+    __m128i a, b;
+} mr_v32;
+
+MR_INLINE mr_v32 mr_v32_load(const char *p)
+{
+    const __m128i *at = (const __m128i *)(const void *)p;
+    return (mr_v32){_mm_loadu_si128(at), _mm_loadu_si128(at + 1)};
+}
+
+MR_INLINE uint32_t mr_v32_bits_(__m128i a, __m128i b)
+{
+    return (uint32_t)_mm_movemask_epi8(a) | (uint32_t)_mm_movemask_epi8(b) << 16;
+}
+
+MR_INLINE uint32_t mr_v32_same(mr_v32 v, mr_v32 w)
+{
+    return mr_v32_bits_(_mm_cmpeq_epi8(v.a, w.a), _mm_cmpeq_epi8(v.b, w.b));
+}
+
+MR_INLINE uint32_t mr_v32_between(mr_v32 v, unsigned char first, unsigned char last)
+{
+    const __m128i base = _mm_set1_epi8((char)first), top = _mm_set1_epi8((char)(last - first));
+    return mr_v32_bits_(_mm_cmpeq_epi8(_mm_max_epu8(_mm_sub_epi8(v.a, base), top), top),
+                        _mm_cmpeq_epi8(_mm_max_epu8(_mm_sub_epi8(v.b, base), top), top));
+}
+
+MR_INLINE __m128i mr_v16_stops_(__m128i v, char one, char other)
+{
+    const __m128i top = _mm_set1_epi8(0x1f);
+    const __m128i either = _mm_or_si128(_mm_cmpeq_epi8(v, _mm_set1_epi8(one)),
+                                        _mm_cmpeq_epi8(v, _mm_set1_epi8(other)));
+    return _mm_or_si128(either, _mm_cmpeq_epi8(_mm_max_epu8(v, top), top));
+}
+
+MR_INLINE uint32_t mr_v32_stops(mr_v32 v, char one, char other)
+{
+    return mr_v32_bits_(mr_v16_stops_(v.a, one, other), mr_v16_stops_(v.b, one, other));
+}
+
+#else /* NEON */
+
+typedef struct mr_v32 {
+    uint8x16_t a, b;
+} mr_v32;
+
+MR_INLINE mr_v32 mr_v32_load(const char *p)
+{
+    const uint8_t *at = (const uint8_t *)p;
+    return (mr_v32){vld1q_u8(at), vld1q_u8(at + 16)};
+}
+
+MR_INLINE uint32_t mr_v32_bits_(uint8x16_t a, uint8x16_t b)
+{
+    return (uint32_t)mr_v64_bits_(a, b, vdupq_n_u8(0), vdupq_n_u8(0));
+}
+
+MR_INLINE uint32_t mr_v32_same(mr_v32 v, mr_v32 w)
+{
+    return mr_v32_bits_(vceqq_u8(v.a, w.a), vceqq_u8(v.b, w.b));
+}
+
+MR_INLINE uint32_t mr_v32_between(mr_v32 v, unsigned char first, unsigned char last)
+{
+    const uint8x16_t base = vdupq_n_u8(first), top = vdupq_n_u8((uint8_t)(last - first));
+    return mr_v32_bits_(vcleq_u8(vsubq_u8(v.a, base), top), vcleq_u8(vsubq_u8(v.b, base), top));
+}
+
+MR_INLINE uint8x16_t mr_v16_stops_(uint8x16_t v, char one, char other)
+{
+    const uint8x16_t either =
+        vorrq_u8(vceqq_u8(v, vdupq_n_u8((uint8_t)one)), vceqq_u8(v, vdupq_n_u8((uint8_t)other)));
+    return vorrq_u8(either, vcltq_u8(v, vdupq_n_u8(0x20)));
+}
+
+MR_INLINE uint32_t mr_v32_stops(mr_v32 v, char one, char other)
+{
+    return mr_v32_bits_(mr_v16_stops_(v.a, one, other), mr_v16_stops_(v.b, one, other));
+}
+
+#endif
+
 /* Bit i of the result is the exclusive or of bits 0..i: turns quote positions into "inside quotes"
  * (Langdale and Lemire, "Parsing gigabytes of JSON per second", 2019, section 3.1.1). */
 MR_INLINE uint64_t mr_prefix_xor(uint64_t mask)
@@ -236,6 +395,12 @@ MR_INLINE void mr_copy16(char *to, const char *from)
 MR_INLINE void mr_copy32(char *to, const char *from)
 {
     memcpy(to, from, 32);
+}
+
+/* Of a mask that is not 0. */
+MR_INLINE unsigned mr_ctz32(uint32_t mask)
+{
+    return (unsigned)__builtin_ctz(mask);
 }
 
 MR_INLINE unsigned mr_ctz64(uint64_t mask)

@@ -1,0 +1,150 @@
+/* SPDX-License-Identifier: MIT */
+#include "format/json_keys.h"
+
+#include <sys/random.h>
+
+#include "core/mem.h"
+
+#define FIRST_KEYS      32u
+#define MAX_NAMES_BYTES ((size_t)256 << 20)
+
+__extension__ typedef unsigned __int128 u128;
+
+/* The product's halves folded together: every bit of the result depends on all bits of both. */
+MR_INLINE uint64_t fold(uint64_t a, uint64_t b)
+{
+    const u128 product = (u128)a * b;
+    return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+/* Eight bytes a step, each multiplied into a secret: who does not know the seed cannot choose keys
+ * that collide. */
+static uint32_t hash_name(uint64_t seed, mr_slice name)
+{
+    uint64_t hash = seed ^ name.len * 0x9e3779b97f4a7c15u;
+    size_t i = 0;
+    for (; i + 8 <= name.len; i += 8) {
+        uint64_t word;
+        memcpy(&word, name.ptr + i, 8);
+        hash = fold(hash ^ word, seed ^ 0xa0761d6478bd642fu);
+    }
+    uint64_t word = 0;
+    if (i < name.len) memcpy(&word, name.ptr + i, name.len - i);
+    hash = fold(hash ^ word, seed ^ 0xe7037ed1a0b428dbu);
+    return (uint32_t)(hash ^ hash >> 32);
+}
+
+static uint64_t draw_seed(void)
+{
+    uint64_t seed = 0;
+    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
+        seed ^= (uint64_t)(uintptr_t)&seed; /* at least where the stack lies */
+    return seed | 1;
+}
+
+void mr_json_keys_init(mr_json_keys *keys)
+{
+    *keys = (mr_json_keys){.first = MR_JSON_NO_KEY, .seed = draw_seed()};
+    mr_buffer_init(&keys->names, "the names of JSON keys", MAX_NAMES_BYTES);
+}
+
+void mr_json_keys_done(mr_json_keys *keys)
+{
+    mr_mem_free(keys->items);
+    mr_mem_free(keys->index);
+    mr_buffer_done(&keys->names);
+    *keys = (mr_json_keys){0};
+}
+
+uint32_t mr_json_keys_find(const mr_json_keys *keys, mr_slice name)
+{
+    if (keys->count == 0) return MR_JSON_NO_KEY;
+    const uint32_t hash = hash_name(keys->seed, name), mask = keys->index_slots - 1;
+    for (uint32_t at = hash & mask; keys->index[at] != 0; at = (at + 1) & mask) {
+        const uint32_t number = keys->index[at] - 1;
+        if (keys->items[number].hash == hash &&
+            mr_slice_equal(mr_json_keys_name(keys, number), name))
+            return number;
+    }
+    return MR_JSON_NO_KEY;
+}
+
+static void put_in_index(mr_json_keys *keys, uint32_t number)
+{
+    const uint32_t mask = keys->index_slots - 1;
+    uint32_t at = keys->items[number].hash & mask;
+    while (keys->index[at] != 0)
+        at = (at + 1) & mask;
+    keys->index[at] = number + 1;
+}
+
+static mr_code grow(mr_json_keys *keys, mr_error *err)
+{
+    const uint32_t cap = keys->cap == 0 ? FIRST_KEYS : keys->cap * 2;
+    mr_json_key *items = mr_mem_realloc(keys->items, sizeof *items * cap);
+    if (items == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for %u JSON keys", cap);
+    keys->items = items;
+    uint32_t *index = mr_mem_zalloc(sizeof *index * cap * 2);
+    if (index == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for %u JSON keys", cap);
+    mr_mem_free(keys->index);
+    keys->index = index;
+    keys->index_slots = cap * 2;
+    keys->cap = cap;
+    for (uint32_t i = 0; i < keys->count; i++)
+        put_in_index(keys, i);
+    return MR_OK;
+}
+
+static bool is_plain(mr_slice name)
+{
+    for (size_t i = 0; i < name.len; i++)
+        if (name.ptr[i] == '"' || name.ptr[i] == '\\' || (unsigned char)name.ptr[i] < 0x20)
+            return false;
+    return true;
+}
+
+static void make_piece(mr_json_key *key, mr_slice name)
+{
+    memset(key->piece, 0, sizeof key->piece);
+    key->piece_mask = 0;
+    if (name.len + 3 > sizeof key->piece || !is_plain(name)) return;
+    key->piece[0] = '"';
+    if (name.len > 0) memcpy(key->piece + 1, name.ptr, name.len);
+    memcpy(key->piece + 1 + name.len, "\":", 2);
+    key->piece_len = (uint32_t)name.len + 3;
+    key->piece_mask = UINT32_MAX >> (32 - key->piece_len);
+}
+
+mr_code mr_json_keys_add(mr_json_keys *keys, mr_slice name, uint32_t *out, mr_error *err)
+{
+    if (keys->count == keys->cap) MR_TRY(grow(keys, err));
+    const size_t name_at = keys->names.len;
+    MR_TRY(mr_buffer_append(&keys->names, name, err));
+    const uint32_t number = keys->count++;
+    mr_json_key *key = &keys->items[number];
+    key->follows = MR_JSON_NO_KEY;
+    key->hash = hash_name(keys->seed, name);
+    key->name_at = name_at;
+    key->name_len = name.len;
+    make_piece(key, name);
+    put_in_index(keys, number);
+    *out = number;
+    return MR_OK;
+}
+
+/* Keys leave in the opposite order of coming, so no probe sequence ever runs through the gap. */
+static void drop_last(mr_json_keys *keys)
+{
+    const uint32_t number = --keys->count, mask = keys->index_slots - 1;
+    uint32_t at = keys->items[number].hash & mask;
+    while (keys->index[at] != number + 1)
+        at = (at + 1) & mask;
+    keys->index[at] = 0;
+    keys->names.len = keys->items[number].name_at;
+}
+
+void mr_json_keys_truncate(mr_json_keys *keys, uint32_t count)
+{
+    while (keys->count > count)
+        drop_last(keys);
+}
