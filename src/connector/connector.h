@@ -13,12 +13,18 @@
  *     +-------------+    +-------------------------+    +------------------------------+
  *            ^------------------- empty jobs come back ----------------|
  *
- * A text source cuts its input at a guess (after some LF); its lanes read pieces without knowing
- * whether the guess was right, and the collector, which sees pieces in order, checks that each one
- * begins exactly where reading of the one before really ended. A wrong guess (the LF was inside
- * quotes) is mended there: the unread tail is put before the piece and the piece read again. So
- * results never depend on the number of lanes or on where the cuts fell. A source without text
- * fills the batch in fetch and has no read.
+ * A text source cuts its input anywhere. A lane does not know where in its piece a record begins,
+ * so it guesses: behind the first LF. The collector, which sees the pieces in order and knows where
+ * reading of the one before really ended, reads the seam between two pieces itself and checks that
+ * it ends exactly where the lane began:
+ *
+ *     piece 1 |rec 1|rec 2|re            piece 2 c 3|rec 4|rec 5|rec
+ *                          \_ carry _/\_ prefix _/^ guess
+ *                              seam = rec 3
+ *
+ * A wrong guess (the LF was inside quotes) is mended there: the piece is read again from its true
+ * start. So results never depend on the number of lanes or on where the cuts fell. A source without
+ * text fills the batch in fetch and has no read.
  *
  * The host owns the state memory of connectors, zeroed before open; options are set in it from the
  * table before open is called. close is called also after a failed open.
@@ -30,6 +36,7 @@
 #include <stdatomic.h>
 
 #include "format/text.h"
+#include "record/infer.h"
 
 typedef struct mr_option mr_option; /* core/option.h */
 
@@ -50,40 +57,63 @@ typedef struct mr_connector_env {
     mr_arena *arena; /* lives as long as the run */
     mr_slice path; /* the endpoint as the user wrote it, without scheme and options; "-" = stdio */
     mr_text_limits limits;
-    uint32_t lane_count;    /* lanes that will call read and encode, the collector's own included */
-    uint32_t max_rows;      /* of a batch; 0 = the connector's choice */
-    bool streaming;         /* hand over what is there rather than wait for a full piece */
+    uint32_t lane_count; /* lanes that will call read and encode, the collector's own included */
+    uint32_t max_rows;   /* of a batch; 0 = the connector's choice */
+    bool streaming;      /* hand over what is there rather than wait for a full piece */
+    int64_t flush_interval_ns; /* how long input may be gathered before it is handed on */
+    uint64_t
+        max_expansion; /* decoded bytes per compressed byte that are found suspicious; 0 = off */
+    bool lossy;        /* what a destination cannot hold exactly is changed and counted */
+    bool in_place;     /* write to the target itself, not beside it */
     atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
     void (*warn)(void *context, const char *text);
     void *warn_context;
 } mr_connector_env;
 
+/* Where in a text's outer syntax reading stands, when that is more than "between records": inside a
+ * line too long to keep, inside a JSON array. Zero is the state in the middle of a file. */
+typedef struct mr_reader_state {
+    uint32_t where;
+    uint32_t element;
+    uint64_t column; /* bytes since the last LF; for messages, no part of the state */
+} mr_reader_state;
+
+#define MR_KEEP_BYTES ((size_t)64 << 20)
+
 /* One piece of input on its way, with everything that becomes of it. Owned by one thread at a time.
  */
 typedef struct mr_job {
     /* Memory, kept from piece to piece. */
-    mr_buffer bytes;        /* bytes.ptr[start .. bytes.len) is input that begins at `offset` */
+    mr_buffer bytes;        /* the piece: input that begins at `offset` */
     mr_batch batch;         /* what reading gave */
-    mr_reject_list rejects; /* places count from `start` of the piece */
+    mr_reject_list rejects; /* places count from `start` */
     mr_buffer encoded;      /* what encoding gave */
     mr_buffer packed;       /* `encoded`, compressed, when the destination compresses */
     mr_reject_list refused; /* rows that the destination cannot hold; row_before is the row */
     /* All below is zeroed by mr_job_reset(). */
     uint64_t sequence;
-    size_t start;
-    size_t at;          /* how far lanes have read */
-    uint64_t offset;    /* place of bytes.ptr[start] in the decoded stream of its file */
-    uint64_t range_end; /* direct pieces: nominal end; the piece goes on to the row end behind it */
-    uint32_t file;      /* number of the file among the source's */
+    uint64_t offset;             /* place of bytes.ptr[0] in the decoded stream of its file */
+    uint64_t range_bytes;        /* direct pieces: how many bytes of the file are to be loaded */
+    size_t start;                /* reading begins here: a record boundary, or a guess at one */
+    size_t at;                   /* how far reading has come */
+    mr_reader_state begin_state; /* what reading took for granted at `start` */
+    mr_reader_state state;       /* and what holds at `at` */
+    uint32_t file;               /* number of the file among the source's */
     mr_slice file_name;
+    uint64_t lines_before; /* first piece of a file: LFs before `offset` (the header's) */
     bool direct;           /* the lane reads the bytes itself, by position */
     bool final;            /* nothing of this file comes behind */
     bool end;              /* the source has ended; the job carries nothing */
     bool from_batch;       /* the source filled `batch`: there is nothing to read */
+    bool exact;            /* the piece begins at a record boundary for certain */
+    bool unguessed;        /* no record boundary was found in the piece */
     bool done;             /* the whole piece has been read */
-    mr_text_result result; /* counts of the piece so far */
-    uint64_t encoded_rows;
+    mr_text_result result; /* counts from `start` so far */
+    uint64_t row_count; /* rows read so far: records less rejects, more where a record gives many */
+    uint64_t encoded_rows; /* rows the destination has taken, counted by the destination itself */
     uint64_t filtered;
+    uint64_t record_base; /* collector: data records of the file before the piece */
+    uint64_t line_base;   /* collector: LFs of the file before the piece */
     uint64_t
         error_line; /* relative to the piece, when the error has a place in it; 1-based, 0 = none */
     uint64_t error_column;
@@ -106,14 +136,22 @@ typedef struct mr_source_ops {
     const mr_schema *(*schema)(void *state);
     /* MR_CAP_* as they hold for this very input: a pipe cannot be read twice. */
     uint32_t (*abilities)(void *state);
-    /* Fixes columns and types found by a first pass over the same input; NULL = the source has its
-     * own. */
-    mr_code (*set_schema)(void *state, const mr_schema *schema, bool exact, mr_error *err);
+    /* Before each pass. A source that cannot be read twice keeps what it hands out when `keep` is
+     * set, up to MR_KEEP_BYTES (then it ends the pass), and hands it out again in the next pass
+     * before going on. */
+    mr_code (*begin)(void *state, bool keep, mr_error *err);
+    /* Fixes columns and types found by a first pass; `found` has an entry per field. Not `exact`:
+     * they come from a sample, and values may turn up that are not of their column's type. NULL =
+     * the source has its own. */
+    mr_code (*set_schema)(void *state, const mr_schema *schema, const mr_infer *found, bool exact,
+                          mr_error *err);
     /* Source thread: the next piece, or job->end. Blocks when there is nothing yet. */
     mr_code (*fetch)(void *state, mr_job *job, mr_error *err);
     /* Lane: bytes to batch, continuing at job->at until the batch is full or the piece is read. */
     mr_code (*lane_open)(void *state, void *lane, mr_error *err);
     mr_code (*load)(void *lane, mr_job *job, mr_error *err); /* brings a direct piece's bytes in */
+    /* A likely record boundary in the piece and the state to read from it, or false. */
+    bool (*guess)(void *lane, const mr_job *job, size_t *out_start, mr_reader_state *out_state);
     mr_code (*read)(void *lane, mr_job *job, mr_error *err);
     void (*lane_close)(void *lane);
     /* Any time: bytes read so far and in all (0 = not known), for progress. */

@@ -18,6 +18,7 @@
 #ifndef MR_PIPELINE_CONFIG_H
 #define MR_PIPELINE_CONFIG_H
 
+#include "core/log.h"
 #include "core/tree.h"
 #include "pipeline/endpoint.h"
 
@@ -46,12 +47,12 @@ typedef enum mr_lossy {
     MR_LOSSY_ALLOW,  /* each loss is counted */
 } mr_lossy;
 
-typedef enum mr_progress {
+typedef enum mr_progress_form {
     MR_PROGRESS_AUTO, /* a line on a terminal, nothing elsewhere */
     MR_PROGRESS_PLAIN,
     MR_PROGRESS_JSON,
     MR_PROGRESS_OFF,
-} mr_progress;
+} mr_progress_form;
 
 typedef enum mr_summary {
     MR_SUMMARY_TEXT,
@@ -59,16 +60,9 @@ typedef enum mr_summary {
     MR_SUMMARY_OFF,
 } mr_summary;
 
-typedef enum mr_log_level {
-    MR_LOG_ERROR,
-    MR_LOG_WARN,
-    MR_LOG_INFO,
-    MR_LOG_DEBUG,
-} mr_log_level;
-
 typedef enum mr_log_format {
-    MR_LOG_TEXT,
-    MR_LOG_JSON,
+    MR_LOG_FORMAT_TEXT,
+    MR_LOG_FORMAT_JSON,
 } mr_log_format;
 
 typedef enum mr_block_codec {
@@ -84,10 +78,10 @@ typedef struct mr_reject_limit {
     double percent; /* 0 to 100 */
 } mr_reject_limit;
 
-typedef struct mr_infer {
+typedef struct mr_infer_choice {
     enum { MR_INFER_FULL, MR_INFER_OFF, MR_INFER_SAMPLE } kind;
     uint64_t records; /* of SAMPLE */
-} mr_infer;
+} mr_infer_choice;
 
 typedef struct mr_config_note {
     struct mr_config_note *next;
@@ -156,9 +150,9 @@ typedef struct mr_pipeline_config {
     mr_option_map rename;  /* old name -> new name */
     uint64_t limit;        /* records; 0 = all */
     double sample;         /* share of records kept, 0 to 1 */
-    mr_infer infer;
+    mr_infer_choice infer;
     mr_lossy lossy;
-    mr_progress progress;
+    mr_progress_form progress;
     mr_summary summary;
     int64_t timeout_ns; /* 0 = none */
     bool in_place, dry_run, allow_conflicts;

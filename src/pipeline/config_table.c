@@ -43,7 +43,7 @@ static const mr_option_choice summaries[] = {
 static const mr_option_choice log_levels[] = {{"debug", MR_LOG_DEBUG},  {"info", MR_LOG_INFO},
                                               {"warn", MR_LOG_WARN},    {"error", MR_LOG_ERROR},
                                               {"warning", MR_LOG_WARN}, {0}};
-static const mr_option_choice log_formats[] = {{"text", MR_LOG_TEXT}, {"json", MR_LOG_JSON}, {0}};
+static const mr_option_choice log_formats[] = {{"text", MR_LOG_FORMAT_TEXT}, {"json", MR_LOG_FORMAT_JSON}, {0}};
 static const mr_option_choice losses[] = {
     {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
@@ -120,7 +120,7 @@ static mr_code parse_max_rejects(mr_slice text, void *field, mr_error *err)
 
 static mr_code parse_infer(mr_slice text, void *field, mr_error *err)
 {
-    mr_infer infer;
+    mr_infer_choice infer;
     memset(&infer, 0, sizeof infer);
     if (mr_slice_is(text, "off")) {
         infer.kind = MR_INFER_OFF;

@@ -141,7 +141,7 @@ static mr_code compression_twice(const judge *j)
 {
     const mr_endpoint *to = &j->config->destination;
     const mr_setting *key = mr_endpoint_get(to, "compression");
-    const char *by_name = to->path != NULL ? mr_codec_of_path(to->path) : NULL;
+    const char *by_name = to->path != NULL ? mr_endpoint_codec_name(to->path) : NULL;
     if (key == NULL || by_name == NULL || strcmp(key->value, "auto") == 0) return MR_OK;
     const codec_levels *codec = codec_called(key->value);
     if (codec != NULL && strcmp(codec->codec, by_name) == 0) return MR_OK;
@@ -157,7 +157,7 @@ static mr_code level_out_of_range(const judge *j)
                      *level = mr_endpoint_get(to, "compression_level");
     if (level == NULL) return MR_OK;
     const char *name = key != NULL && strcmp(key->value, "auto") != 0 ? key->value
-                       : to->path != NULL                             ? mr_codec_of_path(to->path)
+                       : to->path != NULL                             ? mr_endpoint_codec_name(to->path)
                                                                       : NULL;
     if (name == NULL) name = "none";
     const codec_levels *codec = codec_called(name);

@@ -79,7 +79,7 @@ static const char *nearest_connector(mr_slice name)
     return mr_nearest_best(&near);
 }
 
-const char *mr_codec_of_path(const char *path)
+const char *mr_endpoint_codec_name(const char *path)
 {
     for (size_t i = 0; i < MR_COUNT_OF(codecs); i++)
         if (mr_slice_ends(mr_slice_text(path), codecs[i].suffix)) return codecs[i].codec;

@@ -104,6 +104,6 @@ MR_NODISCARD mr_code mr_endpoint_apply(const mr_endpoint *endpoint, mr_options *
                                        const mr_option *other, mr_error *err);
 
 /* The codec that a file name's last suffix names ("gzip", "zstd", ...), or NULL. */
-const char *mr_codec_of_path(const char *path);
+const char *mr_endpoint_codec_name(const char *path);
 
 #endif

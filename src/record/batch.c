@@ -244,6 +244,58 @@ void mr_batch_truncate(mr_batch *batch, uint32_t row_count)
     batch->row_count = row_count;
 }
 
+static bool kept(const uint8_t *keep, uint32_t row)
+{
+    return (keep[row / 8] >> row % 8 & 1) != 0;
+}
+
+static void keep_cells(mr_column *column, uint32_t rows, const uint8_t *keep)
+{
+    const bool nulls = column->null_count > 0, absents = column->absent_count > 0;
+    uint32_t to = 0, bytes = 0, null_count = 0, absent_count = 0;
+    for (uint32_t row = 0; row < rows; row++) {
+        if (!kept(keep, row)) continue;
+        const uint32_t from = column->offsets[row], len = column->offsets[row + 1] - from;
+        const bool is_null = mr_column_is_null(column, row),
+                   is_absent = mr_column_is_absent(column, row);
+        if (len > 0) memmove(column->data.ptr + bytes, column->data.ptr + from, len);
+        bytes += len;
+        column->offsets[to + 1] = bytes; /* to <= row: what is still to be read lies behind */
+        if (nulls) mr_bits_put(column->validity, to, !is_null);
+        if (absents) mr_bits_put(column->presence, to, !is_absent);
+        if (column->type == MR_TYPE_MIXED) column->tags[to] = column->tags[row];
+        null_count += is_null;
+        absent_count += is_absent;
+        to++;
+    }
+    column->data.len = bytes;
+    column->null_count = null_count;
+    column->absent_count = absent_count;
+}
+
+void mr_batch_keep_rows(mr_batch *batch, const uint8_t *keep)
+{
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        keep_cells(&batch->columns[i], batch->row_count, keep);
+    uint32_t to = 0;
+    for (uint32_t row = 0; row < batch->row_count; row++) {
+        if (!kept(keep, row)) continue;
+        batch->row_offset[to] = batch->row_offset[row];
+        batch->row_length[to] = batch->row_length[row];
+        batch->row_line[to] = batch->row_line[row];
+        batch->row_record[to] = batch->row_record[row];
+        to++;
+    }
+    batch->row_count = to;
+}
+
+void mr_batch_drop_columns(mr_batch *batch, uint32_t column_count)
+{
+    for (uint32_t i = column_count; i < batch->column_count; i++)
+        mr_buffer_reset(&batch->columns[i].data);
+    if (column_count < batch->column_count) batch->column_count = column_count;
+}
+
 int64_t mr_batch_find(const mr_batch *batch, mr_slice name)
 {
     const uint32_t hash = mr_name_hash(name);

@@ -115,6 +115,13 @@ MR_INLINE void mr_bits_push(uint8_t *bits, uint32_t row, unsigned value)
     bits[row / 8] = (uint8_t)((bits[row / 8] & ((1u << row % 8) - 1)) | value << row % 8);
 }
 
+/* Sets one bit and leaves its neighbours alone. */
+MR_INLINE void mr_bits_put(uint8_t *bits, uint32_t row, bool value)
+{
+    const uint8_t bit = (uint8_t)(1u << row % 8);
+    bits[row / 8] = (uint8_t)(value ? bits[row / 8] | bit : bits[row / 8] & ~bit);
+}
+
 /* Slow half of the appends: the column has nulls, so its bitmaps are real. */
 MR_INLINE void mr_column_mark_value(mr_column *column, uint32_t row)
 {
@@ -170,6 +177,12 @@ MR_NODISCARD MR_INLINE mr_code mr_column_tag(mr_column *column, uint32_t row, mr
 
 /* Shortens the batch to its first `row_count` rows. O(columns + bytes of bitmaps). */
 void mr_batch_truncate(mr_batch *batch, uint32_t row_count);
+
+/* Keeps the rows whose bit in `keep` is 1, in their order. O(cells). */
+void mr_batch_keep_rows(mr_batch *batch, const uint8_t *keep);
+
+/* Forgets all columns from number `column_count` on. */
+void mr_batch_drop_columns(mr_batch *batch, uint32_t column_count);
 
 /* --- reading
  * --------------------------------------------------------------------------------------- */

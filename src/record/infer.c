@@ -1,12 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/infer.h"
 
-static void keep_first(mr_infer_first *first, mr_slice text, uint64_t record, uint64_t line)
+static bool has_met(const mr_infer *infer, mr_type type)
 {
-    if (first->seen) return;
-    first->seen = true;
-    first->record = record;
-    first->line = line;
+    for (uint32_t i = 0; i < infer->first_count; i++)
+        if (infer->first[i].type == type) return true;
+    return infer->first_count == MR_INFER_FIRSTS;
+}
+
+static void keep_first(mr_infer *infer, mr_type type, mr_slice text, uint64_t record, uint64_t line)
+{
+    if (has_met(infer, type)) return;
+    mr_infer_first *first = &infer->first[infer->first_count++];
+    *first = (mr_infer_first){.type = type, .record = record, .line = line};
     first->cut = text.len > MR_INFER_SAMPLE_BYTES;
     first->length = (uint8_t)mr_min_u64(text.len, MR_INFER_SAMPLE_BYTES);
     if (first->length > 0) memcpy(first->sample, text.ptr, first->length);
@@ -15,8 +21,8 @@ static void keep_first(mr_infer_first *first, mr_slice text, uint64_t record, ui
 static void widen(mr_infer *infer, mr_type type, mr_time_layout layout, const mr_batch *batch,
                   uint32_t column, uint32_t row)
 {
-    keep_first(&infer->first[type], mr_column_text(&batch->columns[column], row),
-               batch->row_record[row], batch->row_line[row]);
+    keep_first(infer, type, mr_column_text(&batch->columns[column], row), batch->row_record[row],
+               batch->row_line[row]);
     if (type == MR_TYPE_TIMESTAMP && infer->type == MR_TYPE_TIMESTAMP && layout != infer->layout) {
         infer->type = MR_TYPE_STRING; /* a column has one spelling of time or is text */
         return;
@@ -92,7 +98,7 @@ void mr_infer_column(mr_infer *infer, const mr_batch *batch, uint32_t number)
         if (mr_column_is_null(column, row)) continue;
         const mr_type own = mr_column_type(column, row);
         const mr_type type = as_text ? mr_type_of_text(mr_column_text(column, row), &layout) : own;
-        if (type == infer->type && !as_text && infer->first[type].seen) continue;
+        if (type == infer->type && !as_text && has_met(infer, type)) continue;
         widen(infer, type, layout, batch, number, row);
     }
 }
@@ -100,12 +106,12 @@ void mr_infer_column(mr_infer *infer, const mr_batch *batch, uint32_t number)
 void mr_infer_merge(mr_infer *infer, const mr_infer *later, uint64_t record_base,
                     uint64_t line_base)
 {
-    for (int type = 0; type < MR_TYPE_COUNT; type++) {
-        const mr_infer_first *from = &later->first[type];
-        if (!from->seen || infer->first[type].seen) continue;
-        infer->first[type] = *from;
-        infer->first[type].record += record_base;
-        infer->first[type].line += line_base;
+    for (uint32_t i = 0; i < later->first_count; i++) {
+        if (has_met(infer, later->first[i].type)) continue;
+        mr_infer_first *first = &infer->first[infer->first_count++];
+        *first = later->first[i];
+        first->record += record_base;
+        first->line += line_base;
     }
     const bool spelled_otherwise = infer->type == MR_TYPE_TIMESTAMP &&
                                    later->type == MR_TYPE_TIMESTAMP &&
@@ -123,7 +129,8 @@ mr_code mr_infer_enforce(mr_batch *batch, uint32_t number, mr_type type, mr_time
     mr_column *column = &batch->columns[number];
     const mr_infer wanted = {.type = type, .layout = layout};
     *out_differs = false;
-    column->type = type;
+    column->type = type == MR_TYPE_NULL ? MR_TYPE_STRING : type;
+    if (type == MR_TYPE_NULL) return MR_OK;
     for (uint32_t row = 0; (row = first_other(&wanted, batch, number, row)) < batch->row_count;
          row++) {
         if (!*out_differs) *out_row = row;

@@ -14,12 +14,14 @@
 #include "record/batch.h"
 
 #define MR_INFER_SAMPLE_BYTES 40
+#define MR_INFER_FIRSTS       4 /* distinct types remembered; a column that has met more is text anyway \
+                                 */
 
 /* The first value of one type in a column. */
 typedef struct mr_infer_first {
     uint64_t record; /* 1-based */
     uint64_t line;   /* 1-based; 0 when the source has no lines */
-    bool seen;
+    mr_type type;
     uint8_t length; /* of sample */
     bool cut;
     char sample[MR_INFER_SAMPLE_BYTES];
@@ -31,7 +33,8 @@ typedef struct mr_infer {
     uint64_t null_count;   /* null or absent */
     uint64_t value_count;
     uint32_t max_length; /* bytes of the longest value */
-    mr_infer_first first[MR_TYPE_COUNT];
+    uint32_t first_count;
+    mr_infer_first first[MR_INFER_FIRSTS]; /* in the order met */
 } mr_infer;
 
 /* Looks at all rows of one column. A column of type STRING is text to be judged by the exact typing

@@ -1,0 +1,32 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * connector/connectors.h - every connector there is, and the one table that lists them
+ * (connector/registry.c). A new connector is one file, one test and two lines.
+ *
+ * Thread: constant tables. */
+#ifndef MR_CONNECTOR_CONNECTORS_H
+#define MR_CONNECTOR_CONNECTORS_H
+
+#include "connector/connector.h"
+#include "core/option.h"
+
+extern const mr_source_ops mr_source_csv;
+extern const mr_source_ops mr_source_json;
+extern const mr_source_ops mr_source_sqlite;
+extern const mr_source_ops mr_source_generate;
+
+extern const mr_destination_ops mr_destination_csv;
+extern const mr_destination_ops mr_destination_json;
+extern const mr_destination_ops mr_destination_sqlite;
+extern const mr_destination_ops mr_destination_null;
+
+/* NULL-terminated, in the order of `list`. */
+extern const mr_source_ops *const mr_sources[];
+extern const mr_destination_ops *const mr_destinations[];
+
+/* The connector called `name` ('-' and '_' are the same, aliases of other programs included), or
+ * NULL. */
+const mr_source_ops *mr_source_find(mr_slice name);
+const mr_destination_ops *mr_destination_find(mr_slice name);
+
+#endif

@@ -1,0 +1,168 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * csv as a destination. Columns are fixed by the header: a record that brings a value for another
+ * column is refused (drift), never cut. */
+#include "connector/connectors.h"
+#include "connector/text_destination.h"
+#include "format/csv.h"
+
+typedef struct csv_destination {
+    mr_text_destination text; /* first */
+    char delimiter, quote;
+    bool header, crlf;
+    const char *null_text;
+    mr_csv_writer writer;
+    uint32_t column_count;
+} csv_destination;
+
+typedef struct csv_destination_lane {
+    mr_text_destination_lane text; /* first */
+    const csv_destination *destination;
+    mr_csv_writer writer;
+    bool open;
+} csv_destination_lane;
+
+static const mr_option_choice delimiter_choices[] = {
+    {"tab", '\t'}, {"comma", ','}, {"semicolon", ';'}, {"pipe", '|'}, {0}};
+
+static const mr_option csv_options[] = {
+    {.name = "delimiter",
+     .type = MR_OPTION_CHAR,
+     .offset = offsetof(csv_destination, delimiter),
+     .fallback = ",",
+     .choices = delimiter_choices,
+     .help = "the byte between fields"},
+    {.name = "quote",
+     .type = MR_OPTION_CHAR,
+     .offset = offsetof(csv_destination, quote),
+     .fallback = "\"",
+     .help = "the byte around fields that need it"},
+    {.name = "header",
+     .aliases = "has_header",
+     .type = MR_OPTION_BOOL,
+     .offset = offsetof(csv_destination, header),
+     .fallback = "true",
+     .help = "begin with a line of column names"},
+    {.name = "crlf",
+     .type = MR_OPTION_BOOL,
+     .offset = offsetof(csv_destination, crlf),
+     .fallback = "false",
+     .help = "end rows with CR LF"},
+    {.name = "null_value",
+     .type = MR_OPTION_TEXT,
+     .offset = offsetof(csv_destination, null_text),
+     .fallback = "",
+     .help = "how null is written"},
+    MR_TEXT_DESTINATION_OPTIONS(csv_destination),
+    {0},
+};
+
+static void set_dialect(const csv_destination *d, mr_csv_writer *writer)
+{
+    writer->delimiter = d->delimiter;
+    writer->quote = d->quote;
+    writer->header = d->header;
+    writer->crlf = d->crlf;
+    writer->null_text = mr_slice_text(d->null_text);
+}
+
+static mr_code csv_open(void *state, const mr_connector_env *env, mr_error *err)
+{
+    csv_destination *d = state;
+    mr_csv_writer_init(&d->writer);
+    set_dialect(d, &d->writer);
+    MR_TRY(mr_csv_writer_check(&d->writer, err));
+    return mr_text_destination_open(&d->text, env, err);
+}
+
+static mr_code csv_start(void *state, const mr_schema *schema, mr_error *err)
+{
+    csv_destination *d = state;
+    d->column_count = schema->field_count;
+    MR_TRY(mr_text_destination_start(&d->text, err));
+    if (!mr_output_is_at_start(d->text.output)) return MR_OK;
+    MR_TRY(mr_csv_write_header(&d->writer, schema, &d->text.frame, err));
+    return mr_text_destination_put_frame(&d->text, err);
+}
+
+static mr_code csv_lane_open(void *state, void *lane_state, mr_error *err)
+{
+    csv_destination_lane *lane = lane_state;
+    lane->destination = state;
+    mr_csv_writer_init(&lane->writer);
+    set_dialect(lane->destination, &lane->writer);
+    lane->open = true;
+    return mr_text_destination_lane_open(state, &lane->text, err);
+}
+
+static void csv_lane_close(void *lane_state)
+{
+    csv_destination_lane *lane = lane_state;
+    mr_text_destination_lane_close(&lane->text);
+    if (lane->open) mr_csv_writer_done(&lane->writer);
+}
+
+/* Rows with a value in a column that the header does not have. */
+static mr_code refuse_strangers(const csv_destination *d, mr_job *job, uint8_t *keep, mr_error *err)
+{
+    const mr_batch *batch = &job->batch;
+    for (uint32_t row = 0; row < batch->row_count; row++) {
+        for (uint32_t c = d->column_count; c < batch->column_count; c++) {
+            if (mr_column_is_null(&batch->columns[c], row)) continue;
+            mr_reject *reject;
+            MR_TRY(mr_reject_list_add(&job->refused, MR_REASON_DRIFT, &reject, err));
+            reject->row_before = row;
+            mr_reject_detail(reject, "column '%.*s' is not among the %u columns of the header",
+                             MR_SLICE_ARGS(batch->columns[c].name), d->column_count);
+            keep[row / 8] &= (uint8_t) ~(1u << row % 8);
+            break;
+        }
+    }
+    return MR_OK;
+}
+
+static mr_code csv_encode(void *lane_state, mr_job *job, mr_error *err)
+{
+    csv_destination_lane *lane = lane_state;
+    const csv_destination *d = lane->destination;
+    mr_batch *batch = &job->batch;
+    if (MR_UNLIKELY(batch->column_count > d->column_count)) {
+        uint8_t keep[MR_BATCH_MAX_ROWS / 8];
+        memset(keep, 0xff, sizeof keep);
+        MR_TRY(refuse_strangers(d, job, keep, err));
+        mr_batch_drop_columns(batch, d->column_count);
+        mr_batch_keep_rows(batch, keep);
+    }
+    job->encoded_rows += batch->row_count;
+    return mr_csv_write(&lane->writer, batch, &job->encoded, err);
+}
+
+static void csv_close(void *state)
+{
+    csv_destination *d = state;
+    mr_csv_writer_done(&d->writer);
+    mr_text_destination_close(&d->text);
+}
+
+const mr_destination_ops mr_destination_csv = {
+    .name = "csv",
+    .summary = "delimited text, compressed or not",
+    .options = csv_options,
+    .capabilities = MR_CAP_COLUMNS | MR_CAP_TRANSACTION | MR_CAP_STREAM,
+    .guarantee = "all or nothing: the file appears when it is complete",
+    .state_bytes = sizeof(csv_destination),
+    .lane_bytes = sizeof(csv_destination_lane),
+    .open = csv_open,
+    .start = csv_start,
+    .lane_open = csv_lane_open,
+    .encode = csv_encode,
+    .finish_piece = mr_text_destination_finish_piece,
+    .lane_close = csv_lane_close,
+    .write = mr_text_destination_write,
+    .flush = mr_text_destination_flush,
+    .commit = mr_text_destination_commit,
+    .abort = mr_text_destination_abort,
+    .bytes_out = mr_text_destination_bytes,
+    .target = mr_text_destination_target,
+    .close = csv_close,
+};

@@ -1,0 +1,295 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/collector.h"
+
+#include <inttypes.h>
+
+#include "core/clock.h"
+
+#define MAX_CARRY_BYTES  ((size_t)1 << 30)
+#define KEEP_CARRY_BYTES ((size_t)1 << 20)
+
+mr_code mr_collector_open(mr_collector *c, const mr_engine_config *config, bool threaded,
+                          mr_error *err)
+{
+    c->config = config;
+    c->threaded = threaded;
+    mr_buffer_init(&c->place.carry, "a record (limits.max_record_bytes)", MAX_CARRY_BYTES);
+    mr_job_init(&c->seam);
+    c->lane_opened = true;
+    return mr_lane_open(&c->lane, config, err);
+}
+
+void mr_collector_close(mr_collector *c)
+{
+    if (!c->lane_opened) return;
+    mr_lane_close(&c->lane);
+    mr_job_done(&c->seam);
+    mr_buffer_done(&c->place.carry);
+}
+
+mr_code mr_collector_finish(mr_collector *c, mr_error *err)
+{
+    if (c->place.carry.len == 0) return MR_OK;
+    return mr_fail(err, MR_ERR_IO, "%zu bytes at the end of the input were not read",
+                   c->place.carry.len);
+}
+
+static uint64_t rows_left(const mr_collector *c)
+{
+    return c->config->limit == 0 ? UINT64_MAX : c->config->limit - c->ledger->written;
+}
+
+/* --- accounts
+ * --------------------------------------------------------------------------------------- */
+
+static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, const char *stage,
+                          mr_error *err)
+{
+    c->ledger->rejected++;
+    c->ledger->by_reason[reject->reason]++;
+    atomic_fetch_add_explicit(&c->config->view->by_reason[reject->reason], 1, memory_order_relaxed);
+    reject->record += job->record_base + 1;
+    reject->line += job->line_base + 1;
+    reject->byte_offset += job->offset + job->start;
+    if (c->config->reject == NULL) return MR_OK;
+    return c->config->reject(c->config->reject_context, job->file_name, reject, stage, err);
+}
+
+/* Both lists are in stream order; so is what goes to the quarantine. */
+static mr_code quarantine_all(mr_collector *c, mr_job *job, mr_error *err)
+{
+    uint32_t read = 0, refused = 0;
+    while (read < job->rejects.count || refused < job->refused.count) {
+        const bool take_read =
+            refused == job->refused.count ||
+            (read < job->rejects.count && mr_reject_at(&job->rejects, read)->record <
+                                              mr_reject_at(&job->refused, refused)->record);
+        mr_reject *next = take_read ? mr_reject_at(&job->rejects, read++)
+                                    : mr_reject_at(&job->refused, refused++);
+        MR_TRY(quarantine(c, job, next, take_read ? "read" : "write", err));
+    }
+    return MR_OK;
+}
+
+bool mr_collector_rejects_exceeded(const mr_collector *c, mr_error *err)
+{
+    const mr_ledger *l = c->ledger;
+    const mr_engine_config *config = c->config;
+    if (l->rejected > config->max_rejects)
+        mr_fail(err, MR_ERR_INPUT, "%" PRIu64 " records rejected, more than max_rejects %" PRIu64,
+                l->rejected, config->max_rejects);
+    else if (l->read >= 1000 && (double)l->rejected > config->max_reject_share * (double)l->read)
+        mr_fail(err, MR_ERR_INPUT,
+                "%" PRIu64 " of %" PRIu64 " records rejected, more than max_rejects %g%%",
+                l->rejected, l->read, config->max_reject_share * 100);
+    else if (l->resyncs > config->max_resyncs)
+        mr_fail(err, MR_ERR_INPUT,
+                "reading had to step over damage %" PRIu64
+                " times, more than limits.max_resyncs %" PRIu64 "; is this the right format?",
+                l->resyncs, config->max_resyncs);
+    else
+        return false;
+    return true;
+}
+
+/* What others see of the run. */
+static void show(const mr_collector *c, const mr_job *job)
+{
+    mr_engine_view *view = c->config->view;
+    const mr_ledger *l = c->ledger;
+    const mr_destination_ops *destination = c->config->destination;
+    atomic_store_explicit(&view->read, l->read, memory_order_relaxed);
+    atomic_store_explicit(&view->written, l->written, memory_order_relaxed);
+    atomic_store_explicit(&view->rejected, l->rejected, memory_order_relaxed);
+    atomic_store_explicit(&view->filtered, l->filtered, memory_order_relaxed);
+    atomic_store_explicit(&view->batches, l->batches, memory_order_relaxed);
+    if (destination->bytes_out != NULL)
+        atomic_store_explicit(&view->bytes_out,
+                              destination->bytes_out(c->config->destination_state),
+                              memory_order_relaxed);
+    if (job->encoded_rows > 0)
+        mr_histogram_record_many(&view->latency, (uint64_t)(mr_clock_ns() - job->born_ns),
+                                 job->encoded_rows);
+}
+
+static void account(mr_collector *c, const mr_job *job)
+{
+    mr_ledger *l = c->ledger;
+    l->read += job->row_count + job->rejects.count;
+    l->written += job->encoded_rows;
+    l->filtered += job->filtered;
+    l->blank_lines += job->result.blank_lines;
+    l->duplicate_keys += job->result.duplicate_keys;
+    l->resyncs += job->result.resync_count;
+    l->batches++;
+    show(c, job);
+}
+
+/* --- one settled piece
+ * ------------------------------------------------------------------------------ */
+
+static mr_code fail_in_piece(const mr_job *job, mr_error *err)
+{
+    *err = job->error;
+    if (job->error_line == 0) return job->code;
+    return mr_error_prefix(err, "'%.*s' line %" PRIu64 ", column %" PRIu64,
+                           MR_SLICE_ARGS(job->file_name), job->line_base + job->error_line,
+                           job->error_column);
+}
+
+/* Writes the piece. A destination that takes batches gets them one by one; all but the first are
+ * read here. */
+static mr_code write_piece(mr_collector *c, mr_job *job, mr_error *err)
+{
+    const mr_destination_ops *destination = c->config->destination;
+    for (;;) {
+        const uint32_t refused = job->refused.count;
+        MR_TRY(destination->write(c->config->destination_state, job, err));
+        if (destination->encode == NULL) mr_lane_place_refused(job, refused);
+        if (job->done) return MR_OK;
+        mr_lane_work(&c->lane, job, rows_left(c) - job->encoded_rows);
+        if (job->code != MR_OK) return fail_in_piece(job, err);
+    }
+}
+
+/* A lane does not know how many rows are still wanted: the piece is cut by reading it again. */
+static void respect_limit(mr_collector *c, mr_job *job)
+{
+    if (job->code != MR_OK || job->row_count < rows_left(c)) return;
+    mr_lane_unread(job, job->start, job->begin_state);
+    mr_lane_work(&c->lane, job, rows_left(c));
+}
+
+/* What the piece did not consume goes before the next one. */
+static mr_code keep_tail(mr_place *place, const mr_job *job, mr_error *err)
+{
+    const mr_slice tail = {job->bytes.ptr + job->at, job->bytes.len - job->at};
+    place->offset = job->offset + job->at;
+    place->record_base += job->result.record_count;
+    place->line_base += job->result.line_count;
+    place->state = job->state;
+    place->retry_at = job->at == job->start ? tail.len * 2 : 0;
+    return mr_buffer_append(&place->carry, tail, err);
+}
+
+static mr_code deliver(mr_collector *c, mr_job *job, mr_error *err)
+{
+    job->record_base = c->place.record_base;
+    job->line_base = c->place.line_base;
+    respect_limit(c, job);
+    if (job->code != MR_OK) return fail_in_piece(job, err);
+    MR_TRY(write_piece(c, job, err));
+    account(c, job);
+    MR_TRY(quarantine_all(c, job, err));
+    return job->from_batch ? MR_OK : keep_tail(&c->place, job, err);
+}
+
+/* --- settling where a piece begins
+ * ------------------------------------------------------------------ */
+
+static mr_code enter_file(mr_place *place, const mr_job *job, mr_error *err)
+{
+    if (place->begun && place->file == job->file) return MR_OK;
+    if (place->carry.len > 0)
+        return mr_fail(err, MR_ERR_IO, "%zu bytes at the end of a file were not read",
+                       place->carry.len);
+    place->begun = true;
+    place->file = job->file;
+    place->offset = job->offset;
+    place->record_base = 0;
+    place->line_base = job->lines_before;
+    place->state = job->begin_state;
+    return MR_OK;
+}
+
+static bool same_state(mr_reader_state a, mr_reader_state b)
+{
+    return a.where == b.where && a.element == b.element;
+}
+
+static bool begins_right(const mr_place *place, const mr_job *job)
+{
+    return !job->unguessed && place->carry.len == 0 && job->start == 0 &&
+           same_state(place->state, job->begin_state);
+}
+
+static void empty_carry(mr_place *place)
+{
+    mr_buffer_reset(&place->carry);
+    mr_buffer_shrink(&place->carry, KEEP_CARRY_BYTES);
+}
+
+/* Reads what lies between the last record taken and the lane's guess. The guess was right if
+ * reading ends exactly there, in the state that the lane took for granted; the seam is then
+ * delivered. */
+static mr_code try_seam(mr_collector *c, mr_job *job, bool *out_right, mr_error *err)
+{
+    mr_job *seam = &c->seam;
+    mr_place *place = &c->place;
+    mr_job_reset(seam);
+    MR_TRY(mr_buffer_append(&seam->bytes, mr_buffer_slice(&place->carry), err));
+    MR_TRY(mr_buffer_append(&seam->bytes, (mr_slice){job->bytes.ptr, job->start}, err));
+    seam->offset = place->offset;
+    seam->file = job->file;
+    seam->file_name = job->file_name;
+    seam->born_ns = job->born_ns;
+    seam->begin_state = seam->state = place->state;
+    mr_lane_work(&c->lane, seam, rows_left(c));
+    *out_right = seam->code == MR_OK && seam->done && seam->at == seam->bytes.len &&
+                 same_state(seam->state, job->begin_state);
+    if (!*out_right) return MR_OK;
+    empty_carry(place);
+    return deliver(c, seam, err);
+}
+
+/* Reads the piece from its true beginning: the unread tail of the one before. */
+static mr_code read_whole(mr_collector *c, mr_job *job, mr_error *err)
+{
+    mr_place *place = &c->place;
+    mr_buffer *carry = &place->carry;
+    if (!job->final && carry->len + job->bytes.len < place->retry_at)
+        return mr_buffer_append(carry, mr_buffer_slice(&job->bytes), err);
+    if (carry->len > 0) {
+        MR_TRY(mr_buffer_reserve(&job->bytes, carry->len, err));
+        memmove(job->bytes.ptr + carry->len, job->bytes.ptr, job->bytes.len);
+        memcpy(job->bytes.ptr, carry->ptr, carry->len);
+        job->bytes.len += carry->len;
+    }
+    job->offset = place->offset;
+    empty_carry(place);
+    mr_lane_unread(job, 0, place->state);
+    mr_lane_work(&c->lane, job, rows_left(c));
+    return deliver(c, job, err);
+}
+
+static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
+{
+    mr_place *place = &c->place;
+    MR_TRY(enter_file(place, job, err));
+    if (!c->threaded) mr_lane_load(&c->lane, job);
+    if (job->code != MR_OK && job->bytes.len == 0) return fail_in_piece(job, err);
+    if (job->offset != place->offset + place->carry.len)
+        return mr_fail(err, MR_ERR_IO,
+                       "a piece begins at byte %" PRIu64 " where %" PRIu64 " is due", job->offset,
+                       place->offset + place->carry.len);
+    if (!c->threaded) return read_whole(c, job, err);
+    if (begins_right(place, job)) return deliver(c, job, err);
+    bool right = false;
+    if (!job->unguessed && job->start > 0) MR_TRY(try_seam(c, job, &right, err));
+    if (right) return c->config->limit != 0 && rows_left(c) == 0 ? MR_OK : deliver(c, job, err);
+    c->ledger->mended++;
+    return read_whole(c, job, err);
+}
+
+mr_code mr_collector_take(mr_collector *c, mr_job *job, mr_error *err)
+{
+    if (job->from_batch) {
+        if (!c->threaded) mr_lane_work(&c->lane, job, rows_left(c));
+        MR_TRY(deliver(c, job, err));
+    } else {
+        MR_TRY(take_text(c, job, err));
+    }
+    if (c->config->streaming && c->config->destination->flush != NULL)
+        return c->config->destination->flush(c->config->destination_state, err);
+    return MR_OK;
+}

@@ -1,0 +1,48 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pipeline/collector.h - puts the pieces back in order: mends guesses, writes, counts, quarantines.
+ * connector/connector.h draws a seam between two pieces.
+ *
+ * Thread: owned by the thread that called mr_engine_run(). */
+#ifndef MR_PIPELINE_COLLECTOR_H
+#define MR_PIPELINE_COLLECTOR_H
+
+#include "pipeline/lane.h"
+
+/* Where the stream stands: everything before `offset` of the file is accounted for. */
+typedef struct mr_place {
+    bool begun;
+    uint32_t file;
+    uint64_t offset;
+    uint64_t record_base; /* data records before it */
+    uint64_t line_base;   /* LFs before it */
+    mr_reader_state state;
+    mr_buffer carry;   /* input from `offset` on that no record has taken yet */
+    uint64_t retry_at; /* reading is tried again when there are so many bytes: doubling keeps it
+                          linear */
+} mr_place;
+
+typedef struct mr_collector {
+    const mr_engine_config *config;
+    mr_ledger *ledger;
+    mr_lane lane;
+    bool lane_opened;
+    mr_job seam; /* the bytes between two pieces */
+    mr_place place;
+    bool threaded; /* lanes have read the pieces already */
+} mr_collector;
+
+MR_NODISCARD mr_code mr_collector_open(mr_collector *collector, const mr_engine_config *config,
+                                       bool threaded, mr_error *err);
+void mr_collector_close(mr_collector *collector);
+
+/* Takes the next piece of the stream. */
+MR_NODISCARD mr_code mr_collector_take(mr_collector *collector, mr_job *job, mr_error *err);
+
+/* The stream has ended: nothing may be left over. */
+MR_NODISCARD mr_code mr_collector_finish(mr_collector *collector, mr_error *err);
+
+/* More rejects or resyncs than allowed? `err` then says which. */
+bool mr_collector_rejects_exceeded(const mr_collector *collector, mr_error *err);
+
+#endif

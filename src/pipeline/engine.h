@@ -1,0 +1,74 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pipeline/engine.h - moves every record of one source to one destination, in order, once.
+ *
+ * The threads and what they hand over are drawn in connector/connector.h. The engine owns the jobs,
+ * the rings between the threads and the lanes; it knows nothing of formats. It does not open,
+ * commit or close its connectors: the plan that made them does, after looking at the ledger.
+ *
+ * Thread: mr_engine_run() is called on the collector's thread, which is the caller's. */
+#ifndef MR_PIPELINE_ENGINE_H
+#define MR_PIPELINE_ENGINE_H
+
+#include "connector/connector.h"
+#include "core/histogram.h"
+#include "pipeline/ledger.h"
+
+#define MR_MAX_WORKERS 64
+
+/* Why a run ended, in order of precedence. */
+typedef enum mr_end {
+    MR_END_DONE = 0,  /* the source has ended, or the limit is reached */
+    MR_END_FAILED,    /* err says why */
+    MR_END_REJECTS,   /* more rejects or resyncs than allowed; err says which */
+    MR_END_CANCELLED, /* *stop was set from outside */
+    MR_END_TIMEOUT,   /* deadline_ns passed */
+} mr_end;
+
+/* What others may see of a running engine, on any thread. Written by the collector only. */
+typedef struct mr_engine_view {
+    atomic_uint_least64_t read;
+    atomic_uint_least64_t written;
+    atomic_uint_least64_t rejected;
+    atomic_uint_least64_t filtered;
+    atomic_uint_least64_t batches;
+    atomic_uint_least64_t bytes_out;
+    atomic_uint_least64_t by_reason[MR_REASON_COUNT];
+    atomic_uint_least64_t queue_wait_ns; /* time jobs lay in rings */
+    atomic_uint_least32_t jobs_in_flight;
+    mr_histogram latency;    /* source has the bytes -> destination has the record, per record */
+    mr_histogram queue_wait; /* per piece */
+} mr_engine_view;
+
+typedef struct mr_engine_config {
+    const mr_source_ops *source;
+    void *source_state;
+    const mr_destination_ops *destination;
+    void *destination_state;
+    uint32_t worker_count;   /* lanes beside the collector's own; 0 = everything on the collector */
+    uint64_t limit;          /* deliver at most so many records; 0 = all */
+    uint64_t max_rejects;    /* UINT64_MAX = any number */
+    double max_reject_share; /* of records read, looked at after 1,000; 1 = any */
+    uint64_t max_resyncs;
+    uint64_t memory_limit_bytes; /* no new piece is begun above it */
+    int64_t deadline_ns;         /* on mr_clock_ns(); 0 = none */
+    atomic_bool *stop;      /* set from outside to cancel, and by the engine to stop its source */
+    atomic_bool *cancelled; /* set from outside only */
+    bool streaming;         /* flush after every piece */
+    /* Lane: reshapes the batch after reading (select, rename); NULL = as it is. */
+    mr_code (*shape)(const void *context, mr_batch *batch, mr_error *err);
+    const void *shape_context;
+    /* Collector: quarantine. Places in the reject are absolute by now. */
+    mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, const char *stage,
+                      mr_error *err);
+    void *reject_context;
+    /* Collector: called at least every 200 ms. */
+    void (*tick)(void *context);
+    void *tick_context;
+    mr_engine_view *view;
+} mr_engine_config;
+
+/* Runs until the source ends or something stops it. The ledger holds what happened up to then. */
+mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *out_ledger, mr_error *err);
+
+#endif

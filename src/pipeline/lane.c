@@ -1,0 +1,148 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/lane.h"
+
+#include "core/mem.h"
+
+mr_code mr_lane_open(mr_lane *lane, const mr_engine_config *config, mr_error *err)
+{
+    const mr_source_ops *source = config->source;
+    const mr_destination_ops *destination = config->destination;
+    *lane = (mr_lane){.config = config};
+    lane->source_lane = mr_mem_zalloc(source->lane_bytes + 1);
+    lane->destination_lane = mr_mem_zalloc(destination->lane_bytes + 1);
+    if (lane->source_lane == NULL || lane->destination_lane == NULL)
+        return mr_fail(err, MR_ERR_NOMEM, "no memory left for a worker");
+    if (source->lane_open != NULL) {
+        lane->source_open = true;
+        MR_TRY(source->lane_open(config->source_state, lane->source_lane, err));
+    }
+    if (destination->lane_open != NULL) {
+        lane->destination_open = true;
+        MR_TRY(destination->lane_open(config->destination_state, lane->destination_lane, err));
+    }
+    return MR_OK;
+}
+
+void mr_lane_close(mr_lane *lane)
+{
+    if (lane->source_open && lane->config->source->lane_close != NULL)
+        lane->config->source->lane_close(lane->source_lane);
+    if (lane->destination_open && lane->config->destination->lane_close != NULL)
+        lane->config->destination->lane_close(lane->destination_lane);
+    mr_mem_free(lane->source_lane);
+    mr_mem_free(lane->destination_lane);
+    *lane = (mr_lane){0};
+}
+
+void mr_lane_load(mr_lane *lane, mr_job *job)
+{
+    if (job->direct && job->code == MR_OK)
+        job->code = lane->config->source->load(lane->source_lane, job, &job->error);
+}
+
+bool mr_lane_guess(mr_lane *lane, mr_job *job)
+{
+    if (job->from_batch || job->exact) return true;
+    size_t start;
+    mr_reader_state state;
+    if (job->code != MR_OK || lane->config->source->guess == NULL ||
+        !lane->config->source->guess(lane->source_lane, job, &start, &state)) {
+        job->unguessed = true;
+        return false;
+    }
+    job->start = job->at = start;
+    job->begin_state = job->state = state;
+    return true;
+}
+
+void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state)
+{
+    if (!job->from_batch) mr_batch_reset(&job->batch);
+    mr_reject_list_reset(&job->rejects);
+    mr_reject_list_reset(&job->refused);
+    mr_buffer_reset(&job->encoded);
+    mr_buffer_reset(&job->packed);
+    job->result = (mr_text_result){0};
+    job->start = job->at = start;
+    job->begin_state = job->state = state;
+    job->row_count = job->encoded_rows = job->filtered = 0;
+    job->error_line = 0;
+    job->code = MR_OK;
+    job->done = job->unguessed = false;
+}
+
+/* The rows behind the limit are as good as never read: neither they nor the rejects among them
+ * count. */
+static void cut_at_limit(mr_job *job, uint64_t rows, uint32_t rejects_before)
+{
+    uint32_t kept = rejects_before;
+    while (kept < job->rejects.count && mr_reject_at(&job->rejects, kept)->row_before < rows)
+        kept++;
+    job->rejects.count = kept;
+    job->rejects.items.len = kept * sizeof(mr_reject);
+    job->result.record_count = job->batch.origin.record + rows + (kept - rejects_before);
+    job->row_count -= job->batch.row_count - rows;
+    mr_batch_truncate(&job->batch, (uint32_t)rows);
+    job->done = true;
+}
+
+void mr_lane_place_refused(mr_job *job, uint32_t from)
+{
+    const mr_batch *batch = &job->batch;
+    for (uint32_t i = from; i < job->refused.count; i++) {
+        mr_reject *reject = mr_reject_at(&job->refused, i);
+        const uint32_t row = reject->row_before;
+        reject->record = batch->origin.record + batch->row_record[row];
+        reject->line = batch->origin.line + batch->row_line[row];
+        reject->byte_offset = batch->origin.byte_offset + batch->row_offset[row];
+        reject->byte_length = batch->row_length[row];
+        if (batch->origin.bytes.ptr != NULL)
+            reject->raw = (mr_slice){batch->origin.bytes.ptr + batch->row_offset[row],
+                                     batch->row_length[row]};
+    }
+}
+
+static mr_code read_some(mr_lane *lane, mr_job *job, uint64_t *row_limit)
+{
+    const uint32_t rejects_before = job->rejects.count;
+    if (job->from_batch)
+        job->done = true;
+    else
+        MR_TRY(lane->config->source->read(lane->source_lane, job, &job->error));
+    job->row_count += job->batch.row_count;
+    if (job->batch.row_count >= *row_limit) {
+        cut_at_limit(job, *row_limit, rejects_before);
+        *row_limit = 0;
+        return MR_OK;
+    }
+    *row_limit -= job->batch.row_count;
+    return MR_OK;
+}
+
+static mr_code encode(mr_lane *lane, mr_job *job)
+{
+    const uint32_t from = job->refused.count;
+    MR_TRY(lane->config->destination->encode(lane->destination_lane, job, &job->error));
+    mr_lane_place_refused(job, from);
+    return MR_OK;
+}
+
+static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
+{
+    const mr_engine_config *config = lane->config;
+    const bool encodes = config->destination->encode != NULL;
+    do {
+        MR_TRY(read_some(lane, job, &row_limit));
+        if (config->shape != NULL)
+            MR_TRY(config->shape(config->shape_context, &job->batch, &job->error));
+        if (encodes) MR_TRY(encode(lane, job));
+    } while (!job->done && encodes);
+    if (encodes && job->done && config->destination->finish_piece != NULL)
+        return config->destination->finish_piece(lane->destination_lane, job, &job->error);
+    return MR_OK;
+}
+
+void mr_lane_work(mr_lane *lane, mr_job *job, uint64_t row_limit)
+{
+    if (job->code == MR_OK) job->code = work(lane, job, row_limit);
+}

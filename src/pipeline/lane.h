@@ -1,0 +1,42 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pipeline/lane.h - one worker's share of a run: turns the bytes of a job into a batch and the
+ * batch into the destination's bytes. The collector has a lane of its own for pieces that must be
+ * read again.
+ *
+ * Thread: a lane belongs to the thread that runs it. */
+#ifndef MR_PIPELINE_LANE_H
+#define MR_PIPELINE_LANE_H
+
+#include "pipeline/engine.h"
+
+typedef struct mr_lane {
+    const mr_engine_config *config;
+    void *source_lane;
+    void *destination_lane;
+    bool source_open, destination_open;
+} mr_lane;
+
+MR_NODISCARD mr_code mr_lane_open(mr_lane *lane, const mr_engine_config *config, mr_error *err);
+void mr_lane_close(mr_lane *lane);
+
+/* Brings the bytes of a direct piece in; does nothing for others. The outcome is in job->code. */
+void mr_lane_load(mr_lane *lane, mr_job *job);
+
+/* Decides where to begin in a piece whose beginning is in the middle of something; false when there
+ * is no telling, and the collector has to. */
+bool mr_lane_guess(mr_lane *lane, mr_job *job);
+
+/* Forgets what was made of the piece, to read it from `start` in `state`. */
+void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state);
+
+/* Reads and encodes. With an encoding destination the whole piece is done; with one that takes
+ * batches, one batch: call again while !job->done. At most `row_limit` rows of the piece are taken
+ * (the rest of it is then done without being looked at). The outcome is in job->code. */
+void mr_lane_work(mr_lane *lane, mr_job *job, uint64_t row_limit);
+
+/* Gives the refused rows from number `from` on their places in the piece, while their batch is
+ * there. */
+void mr_lane_place_refused(mr_job *job, uint32_t from);
+
+#endif

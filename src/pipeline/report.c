@@ -1,0 +1,239 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/report.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include "core/clock.h"
+#include "core/json.h"
+#include "core/mem.h"
+
+#define NS_PER_SECOND 1000000000.0
+#define LINE_EVERY_NS ((int64_t)2 * 1000 * 1000 * 1000)
+
+static void percentiles(uint64_t out_us[3], const mr_histogram *histogram)
+{
+    static const double wanted[3] = {0.50, 0.95, 0.99};
+    for (int i = 0; i < 3; i++)
+        out_us[i] = mr_histogram_percentile(histogram, wanted[i]) / 1000;
+}
+
+void mr_report_measure(mr_report *report, const mr_engine_view *view)
+{
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    report->max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    report->cpu_seconds = (double)mr_clock_cpu_ns() / NS_PER_SECOND;
+    report->allocs = mr_mem_stats_now().alloc_count;
+    percentiles(report->latency_us, &view->latency);
+    percentiles(report->queue_wait_us, &view->queue_wait);
+}
+
+static void put_percentiles(mr_json_out *json, const char *key, const uint64_t us[3])
+{
+    static const char *const names[3] = {"p50", "p95", "p99"};
+    mr_json_key(json, key);
+    mr_json_open(json, '{');
+    for (int i = 0; i < 3; i++)
+        mr_json_key(json, names[i]), mr_json_u64(json, us[i]);
+    mr_json_close(json, '}');
+}
+
+static void put_counts(mr_json_out *json, const mr_report *r)
+{
+    const struct {
+        const char *key;
+        uint64_t value;
+    } counts[] = {
+        {"read", r->ledger.read},
+        {"written", r->ledger.written},
+        {"rejected", r->ledger.rejected},
+        {"filtered", r->ledger.filtered},
+        {"deduplicated", r->ledger.deduplicated},
+        {"blank_lines", r->ledger.blank_lines},
+        {"bytes_in", r->bytes_in},
+        {"bytes_out", r->bytes_out},
+    };
+    for (size_t i = 0; i < MR_COUNT_OF(counts); i++)
+        mr_json_key(json, counts[i].key), mr_json_u64(json, counts[i].value);
+}
+
+static void put_reasons(mr_json_out *json, const mr_ledger *ledger)
+{
+    mr_json_key(json, "rejected_by_reason");
+    mr_json_open(json, '{');
+    for (int i = 0; i < MR_REASON_COUNT; i++)
+        if (ledger->by_reason[i] > 0)
+            mr_json_key(json, mr_reason_name((mr_reason)i)),
+                mr_json_u64(json, ledger->by_reason[i]);
+    mr_json_close(json, '}');
+}
+
+static void put_store(mr_json_out *json, const mr_report *r)
+{
+    mr_json_key(json, "store");
+    mr_json_open(json, '{');
+    mr_json_key(json, "mode"), mr_json_text(json, mr_slice_text(r->store_mode));
+    mr_json_key(json, "bytes_per_record"), mr_json_f64(json, r->store_bytes_per_record, 2);
+    mr_json_key(json, "peak"), mr_json_f64(json, r->store_peak_bytes_per_record, 2);
+    mr_json_key(json, "switches"), mr_json_u64(json, r->store_switches);
+    mr_json_key(json, "compression_ratio"), mr_json_f64(json, r->store_compression_ratio, 2);
+    mr_json_close(json, '}');
+}
+
+static double rate_of(const mr_report *r)
+{
+    return r->seconds > 0 ? (double)r->ledger.read / r->seconds : 0;
+}
+
+/* Of the cores that the run's threads could have used. */
+static double utilization(const mr_report *r)
+{
+    const double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    const double could = r->thread_count < cores ? (double)r->thread_count : cores;
+    return r->seconds > 0 && could > 0 ? r->cpu_seconds / (r->seconds * could) : 0;
+}
+
+mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
+{
+    mr_json_out json = {.out = out};
+    mr_json_open(&json, '{');
+    mr_json_key(&json, "status"), mr_json_text(&json, mr_slice_text(r->status));
+    put_counts(&json, r);
+    put_reasons(&json, &r->ledger);
+    mr_json_key(&json, "seconds"), mr_json_f64(&json, r->seconds, 6);
+    mr_json_key(&json, "records_per_sec"), mr_json_f64(&json, rate_of(r), 0);
+    put_percentiles(&json, "latency_us", r->latency_us);
+    put_percentiles(&json, "queue_wait_us", r->queue_wait_us);
+    put_store(&json, r);
+    mr_json_key(&json, "cpu_utilization"), mr_json_f64(&json, utilization(r), 3);
+    mr_json_key(&json, "max_rss"), mr_json_u64(&json, r->max_rss_bytes);
+    mr_json_key(&json, "allocs"), mr_json_u64(&json, r->allocs);
+    mr_json_key(&json, "checkpoint"), mr_json_null(&json);
+    mr_json_key(&json, "guarantee"), mr_json_text(&json, mr_slice_text(r->guarantee));
+    mr_json_key(&json, "rejects_path");
+    r->rejects_path ? mr_json_text(&json, mr_slice_text(r->rejects_path)) : mr_json_null(&json);
+    mr_json_key(&json, "error");
+    r->error.code != MR_OK ? mr_json_text(&json, mr_slice_text(r->error.text))
+                           : mr_json_null(&json);
+    mr_json_close(&json, '}');
+    if (json.failed) return mr_json_fail(&json, err);
+    return mr_buffer_append_byte(out, '\n', err);
+}
+
+/* 1234567 -> "1,234,567". `out` has room for 32 bytes. */
+static const char *grouped(char *out, uint64_t value)
+{
+    char digits[32];
+    const int len = snprintf(digits, sizeof digits, "%" PRIu64, value);
+    char *to = out;
+    for (int i = 0; i < len; i++) {
+        if (i > 0 && (len - i) % 3 == 0) *to++ = ',';
+        *to++ = digits[i];
+    }
+    *to = 0;
+    return out;
+}
+
+static const char *human_rate(char out[32], double rate)
+{
+    if (rate >= 1e6)
+        snprintf(out, 32, "%.2f M/s", rate / 1e6);
+    else if (rate >= 1e3)
+        snprintf(out, 32, "%.0f k/s", rate / 1e3);
+    else
+        snprintf(out, 32, "%.0f /s", rate);
+    return out;
+}
+
+static mr_code put_reject_lines(const mr_report *r, mr_buffer *out, mr_error *err)
+{
+    char count[32];
+    if (r->ledger.rejected == 0) return MR_OK;
+    for (int i = 0; i < MR_REASON_COUNT; i++)
+        if (r->ledger.by_reason[i] > 0)
+            MR_TRY(mr_buffer_printf(out, err, "  %s rejected: %s\n",
+                                    grouped(count, r->ledger.by_reason[i]),
+                                    mr_reason_name((mr_reason)i)));
+    if (r->rejects_path != NULL) return mr_buffer_printf(out, err, "  see %s\n", r->rejects_path);
+    return MR_OK;
+}
+
+mr_code mr_report_text(const mr_report *r, mr_buffer *out, mr_error *err)
+{
+    char read[32], written[32], rate[32];
+    MR_TRY(mr_buffer_printf(
+        out, err, "%s: %s records read, %s written in %.3f s (%s), peak memory %.1f MB\n",
+        r->status, grouped(read, r->ledger.read), grouped(written, r->ledger.written), r->seconds,
+        human_rate(rate, rate_of(r)), (double)r->max_rss_bytes / 1e6));
+    if (r->ledger.filtered > 0)
+        MR_TRY(mr_buffer_printf(out, err, "  %s filtered\n", grouped(read, r->ledger.filtered)));
+    if (r->ledger.blank_lines > 0)
+        MR_TRY(mr_buffer_printf(out, err, "  %s blank lines skipped\n",
+                                grouped(read, r->ledger.blank_lines)));
+    if (r->ledger.duplicate_keys > 0)
+        MR_TRY(mr_buffer_printf(out, err, "  %s duplicate keys: the last value was taken\n",
+                                grouped(read, r->ledger.duplicate_keys)));
+    return put_reject_lines(r, out, err);
+}
+
+void mr_progress_begin(mr_progress *progress, mr_progress_form form, const char *stage)
+{
+    if (form == MR_PROGRESS_AUTO && !isatty(STDERR_FILENO)) form = MR_PROGRESS_OFF;
+    progress->form = form;
+    progress->stage = stage;
+    progress->begun_ns = mr_clock_ns();
+    progress->next_ns = progress->begun_ns + (form == MR_PROGRESS_AUTO ? 0 : LINE_EVERY_NS);
+}
+
+static void show_line(const mr_progress *p, double seconds, uint64_t done, uint64_t total)
+{
+    char read[32], rate[32], bad[32], eta[32] = "";
+    const uint64_t records = atomic_load_explicit(&p->view->read, memory_order_relaxed);
+    const uint64_t rejected = atomic_load_explicit(&p->view->rejected, memory_order_relaxed);
+    const double memory = (double)mr_mem_stats_now().live_bytes / 1e6;
+    if (total > 0 && done > 0 && done <= total) {
+        const double left = seconds * (double)(total - done) / (double)done;
+        snprintf(eta, sizeof eta, "%3.0f%%  ETA %d:%02d  ", 100.0 * (double)done / (double)total,
+                 (int)left / 60, (int)left % 60);
+    }
+    fprintf(stderr, "%s%s  %s%s records  %s  %s rejected  %.0f MB%s",
+            p->form == MR_PROGRESS_AUTO ? "\r" : "", p->stage, eta, grouped(read, records),
+            human_rate(rate, seconds > 0 ? (double)records / seconds : 0), grouped(bad, rejected),
+            memory, p->form == MR_PROGRESS_AUTO ? "\033[K" : "\n");
+    fflush(stderr);
+}
+
+static void show_json(const mr_progress *p, double seconds, uint64_t done, uint64_t total)
+{
+    fprintf(stderr,
+            "{\"stage\":\"%s\",\"read\":%" PRIu64 ",\"written\":%" PRIu64 ",\"rejected\":%" PRIu64
+            ",\"bytes_done\":%" PRIu64 ",\"bytes_total\":%" PRIu64
+            ",\"seconds\":%.3f,\"live_bytes\":%" PRIu64 "}\n",
+            p->stage, (uint64_t)atomic_load(&p->view->read),
+            (uint64_t)atomic_load(&p->view->written), (uint64_t)atomic_load(&p->view->rejected),
+            done, total, seconds, mr_mem_stats_now().live_bytes);
+}
+
+void mr_progress_tick(mr_progress *p)
+{
+    const int64_t now = mr_clock_ns();
+    if (p->form == MR_PROGRESS_OFF || now < p->next_ns) return;
+    uint64_t done = 0, total = 0;
+    if (p->position != NULL) p->position(p->position_context, &done, &total);
+    const double seconds = (double)(now - p->begun_ns) / NS_PER_SECOND;
+    if (p->form == MR_PROGRESS_JSON)
+        show_json(p, seconds, done, total);
+    else
+        show_line(p, seconds, done, total);
+    p->shown = true;
+    p->next_ns = now + (p->form == MR_PROGRESS_AUTO ? 0 : LINE_EVERY_NS);
+}
+
+void mr_progress_end(mr_progress *p)
+{
+    if (p->form == MR_PROGRESS_AUTO && p->shown) fputs("\r\033[K", stderr);
+    p->shown = false;
+}

@@ -1,0 +1,391 @@
+/* SPDX-License-Identifier: MIT */
+#include "pipeline/run.h"
+
+#include <stdio.h>
+
+#include "core/clock.h"
+#include "core/mem.h"
+
+#define NS_PER_SECOND 1000000000.0
+
+/* --- opening
+ * ---------------------------------------------------------------------------------------- */
+
+static mr_code make_state(mr_run *run, size_t bytes, void **out, mr_error *err)
+{
+    *out = mr_arena_take(run->arena, bytes + 1);
+    return *out != NULL ? MR_OK : mr_arena_fail(run->arena, err);
+}
+
+static mr_code set_options(mr_run *run, const mr_endpoint *end, const char *name,
+                           const mr_option *table, const mr_option *other, void *state,
+                           mr_error *err)
+{
+    mr_options options;
+    MR_TRY(mr_options_init(&options, name, table, state, run->arena, err));
+    return mr_endpoint_apply(end, &options, other, err);
+}
+
+static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
+{
+    const mr_pipeline_config *c = run->config;
+    return (mr_connector_env){
+        .arena = run->arena,
+        .path = mr_slice_text(end->path),
+        .limits = {c->limits.max_record_bytes, c->limits.max_columns, c->limits.max_depth},
+        .lane_count = c->performance.workers + 1,
+        .max_rows = c->performance.batch_size,
+        .streaming = c->performance.streaming_mode,
+        .flush_interval_ns = c->performance.flush_interval_ns,
+        .max_expansion = c->limits.max_expansion,
+        .lossy = c->lossy == MR_LOSSY_ALLOW,
+        .in_place = c->in_place,
+        .cancelled = &run->stop,
+        .warn = run->warn,
+        .warn_context = run->warn_context,
+    };
+}
+
+static mr_code open_source(mr_run *run, const mr_option *other, mr_error *err)
+{
+    const mr_endpoint *end = &run->config->source;
+    run->source = mr_source_find(mr_slice_text(end->connector));
+    if (run->source == NULL)
+        return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a source; see `millrace list`",
+                       end->connector);
+    const char *name = mr_arena_printf(run->arena, "%s source", run->source->name);
+    if (name == NULL) return mr_arena_fail(run->arena, err);
+    MR_TRY(make_state(run, run->source->state_bytes, &run->source_state, err));
+    MR_TRY(set_options(run, end, name, run->source->options, other, run->source_state, err));
+    run->source_env = make_env(run, end);
+    return run->source->open(run->source_state, &run->source_env, err);
+}
+
+static mr_code open_destination(mr_run *run, const mr_option *other, mr_error *err)
+{
+    const mr_endpoint *end = &run->config->destination;
+    const char *name = mr_arena_printf(run->arena, "%s destination", run->destination->name);
+    if (name == NULL) return mr_arena_fail(run->arena, err);
+    MR_TRY(make_state(run, run->destination->state_bytes, &run->destination_state, err));
+    MR_TRY(
+        set_options(run, end, name, run->destination->options, other, run->destination_state, err));
+    run->destination_env = make_env(run, end);
+    return run->destination->open(run->destination_state, &run->destination_env, err);
+}
+
+static mr_code find_destination(mr_run *run, mr_error *err)
+{
+    const char *name = run->config->destination.connector;
+    run->destination = mr_destination_find(mr_slice_text(name));
+    if (run->destination != NULL) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a destination; see `millrace list`", name);
+}
+
+/* Reading a file while its own replacement is written beside it would be safe, but nobody means it.
+ */
+static mr_code refuse_same_file(const mr_run *run, mr_error *err)
+{
+    const char *from = run->config->source.path, *to = run->config->destination.path;
+    mr_identity a, b;
+    if (from == NULL || to == NULL || !mr_identity_of_path(from, &a) ||
+        !mr_identity_of_path(to, &b) || !mr_identity_same_file(&a, &b))
+        return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE, "source and destination are the same file, '%s'", to);
+}
+
+static const char *rejects_path(const mr_run *run)
+{
+    const mr_pipeline_config *c = run->config;
+    if (c->reliability.dead_letter_path != NULL) return c->reliability.dead_letter_path;
+    const char *to = c->destination.path;
+    if (to == NULL || to[0] == 0 || strcmp(to, "-") == 0 || strncmp(to, "/dev/", 5) == 0)
+        return "millrace.rejects.jsonl";
+    return mr_arena_printf(run->arena, "%s.rejects.jsonl", to);
+}
+
+mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
+                    void (*warn)(void *context, const char *text), void *warn_context,
+                    mr_error *err)
+{
+    memset(run, 0, sizeof *run);
+    run->config = config;
+    run->arena = config->arena;
+    run->warn = warn;
+    run->warn_context = warn_context;
+    run->begun_ns = mr_clock_ns();
+    if (config->timeout_ns > 0) run->deadline_ns = run->begun_ns + config->timeout_ns;
+    const bool to_somewhere = (needs & MR_CONFIG_DESTINATION) != 0;
+    if (to_somewhere) MR_TRY(find_destination(run, err));
+    if (to_somewhere) MR_TRY(refuse_same_file(run, err));
+    MR_TRY(open_source(run, run->destination != NULL ? run->destination->options : NULL, err));
+    if (to_somewhere) MR_TRY(open_destination(run, run->source->options, err));
+    const char *rejects = to_somewhere ? rejects_path(run) : NULL;
+    if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
+    mr_quarantine_init(&run->quarantine, rejects);
+    return MR_OK;
+}
+
+void mr_run_cancel(mr_run *run)
+{
+    atomic_store(&run->cancelled, true);
+    atomic_store(&run->stop, true);
+}
+
+void mr_run_close(mr_run *run)
+{
+    if (run->source != NULL && run->source_state != NULL && run->source->close != NULL)
+        run->source->close(run->source_state);
+    if (run->destination != NULL && run->destination_state != NULL &&
+        run->destination->close != NULL)
+        run->destination->close(run->destination_state);
+    mr_discovery_done(&run->discovery);
+    mr_quarantine_close(&run->quarantine);
+    run->source = NULL;
+    run->destination = NULL;
+}
+
+/* --- engine
+ * ----------------------------------------------------------------------------------------- */
+
+static void tick(void *context)
+{
+    mr_progress_tick(&((mr_run *)context)->progress);
+}
+
+static void position(void *context, uint64_t *out_done, uint64_t *out_total)
+{
+    const mr_run *run = context;
+    run->source->progress(run->source_state, out_done, out_total);
+}
+
+static uint32_t abilities(const mr_run *run)
+{
+    return run->source->abilities(run->source_state);
+}
+
+static mr_engine_config engine_config(mr_run *run)
+{
+    const mr_pipeline_config *c = run->config;
+    const bool splits = (abilities(run) & MR_CAP_SPLIT) != 0 && !c->performance.streaming_mode;
+    const uint32_t workers =
+        c->performance.workers < MR_MAX_WORKERS ? c->performance.workers : MR_MAX_WORKERS;
+    return (mr_engine_config){
+        .source = run->source,
+        .source_state = run->source_state,
+        .worker_count = splits ? workers : 0,
+        .max_rejects = UINT64_MAX,
+        .max_reject_share = 1,
+        .max_resyncs = c->limits.max_resyncs,
+        .memory_limit_bytes = c->performance.memory_limit_bytes,
+        .deadline_ns = run->deadline_ns,
+        .stop = &run->stop,
+        .cancelled = &run->cancelled,
+        .streaming = c->performance.streaming_mode,
+        .tick = tick,
+        .tick_context = run,
+        .view = &run->view,
+    };
+}
+
+static void reset_view(mr_run *run)
+{
+    atomic_store(&run->view.read, 0);
+    atomic_store(&run->view.written, 0);
+    atomic_store(&run->view.rejected, 0);
+    for (int i = 0; i < MR_REASON_COUNT; i++)
+        atomic_store(&run->view.by_reason[i], 0);
+    mr_histogram_reset(&run->view.latency);
+    mr_histogram_reset(&run->view.queue_wait);
+    if (!atomic_load(&run->cancelled)) atomic_store(&run->stop, false);
+}
+
+static mr_end move(mr_run *run, const mr_engine_config *config, const char *stage,
+                   mr_ledger *ledger, mr_error *err)
+{
+    reset_view(run);
+    run->progress.view = &run->view;
+    run->progress.position = run->source->progress != NULL ? position : NULL;
+    run->progress.position_context = run;
+    mr_progress_begin(&run->progress, run->config->progress, stage);
+    const mr_end end = mr_engine_run(config, ledger, err);
+    mr_progress_end(&run->progress);
+    return end;
+}
+
+/* --- discovering
+ * ------------------------------------------------------------------------------------ */
+
+static bool must_discover(const mr_run *run)
+{
+    const uint32_t can = abilities(run);
+    const uint32_t wants = run->destination->capabilities;
+    if (run->source->schema(run->source_state) == NULL)
+        return (wants & MR_CAP_COLUMNS) != 0 || run->shape.selects;
+    return (can & MR_CAP_TYPED) == 0 && (wants & MR_CAP_TYPED) != 0 &&
+           run->config->infer.kind != MR_INFER_OFF;
+}
+
+static uint64_t sample_size(const mr_run *run, uint64_t asked)
+{
+    if (asked > 0) return asked;
+    if (run->config->infer.kind == MR_INFER_SAMPLE) return run->config->infer.records;
+    return (abilities(run) & MR_CAP_REWIND) != 0 ? 0 : MR_SAMPLE_RECORDS;
+}
+
+static mr_code end_code(mr_end end, const mr_error *err)
+{
+    if (end == MR_END_DONE) return MR_OK;
+    return err->code != MR_OK ? err->code : MR_ERR_IO;
+}
+
+static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
+{
+    mr_ledger ledger;
+    const bool rewinds = (abilities(run) & MR_CAP_REWIND) != 0;
+    mr_engine_config config = engine_config(run);
+    config.destination = &mr_destination_discover;
+    config.destination_state = &run->discovery;
+    config.limit = limit;
+    if (run->source->begin != NULL) MR_TRY(run->source->begin(run->source_state, !rewinds, err));
+    const mr_end end = move(run, &config, "reading types", &ledger, err);
+    if (end == MR_END_REJECTS) return MR_OK; /* the second pass says so, with the records */
+    MR_TRY(end_code(end, err));
+    run->exact = limit == 0 || ledger.written < limit;
+    return MR_OK;
+}
+
+mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
+{
+    const mr_schema *known = run->source->schema(run->source_state);
+    const mr_pipeline_config *c = run->config;
+    const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
+    MR_TRY(
+        mr_shape_make(&run->shape, &c->select, &c->rename, known, run->arena, &run->schema, err));
+    if (always ? !(known != NULL && typed) : must_discover(run)) {
+        MR_TRY(mr_discovery_init(&run->discovery, run->arena, known, err));
+        run->discovery.typed = typed;
+        MR_TRY(first_pass(run, sample_size(run, sample), err));
+        mr_discovery_finish(&run->discovery);
+        run->discovered = true;
+        known = &run->discovery.schema;
+        if (run->source->set_schema != NULL)
+            MR_TRY(run->source->set_schema(run->source_state, &run->discovery.schema,
+                                           run->discovery.columns, run->exact, err));
+        if (run->source->schema(run->source_state) != NULL)
+            known = run->source->schema(run->source_state);
+        MR_TRY(mr_shape_make(&run->shape, &c->select, &c->rename, known, run->arena, &run->schema,
+                             err));
+    }
+    return MR_OK;
+}
+
+/* --- executing
+ * -------------------------------------------------------------------------------------- */
+
+static mr_code put_reject(void *context, mr_slice source, const mr_reject *reject,
+                          const char *stage, mr_error *err)
+{
+    return mr_quarantine_put(&((mr_run *)context)->quarantine, source, reject, stage, err);
+}
+
+static void limit_rejects(const mr_pipeline_config *c, mr_engine_config *config)
+{
+    if (c->reliability.on_error == MR_ON_ERROR_FAIL || c->reliability.fail_fast) {
+        config->max_rejects = 0;
+        return;
+    }
+    const mr_reject_limit *limit = &c->reliability.max_rejects;
+    if (limit->kind == MR_REJECTS_COUNT) config->max_rejects = limit->count;
+    if (limit->kind == MR_REJECTS_PERCENT) config->max_reject_share = limit->percent / 100;
+}
+
+static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
+{
+    mr_engine_config config = engine_config(run);
+    config.destination = run->destination;
+    config.destination_state = run->destination_state;
+    config.limit = run->config->limit;
+    config.reject = put_reject;
+    config.reject_context = run;
+    limit_rejects(run->config, &config);
+    if (!mr_shape_is_identity(&run->shape)) {
+        config.shape = mr_shape_apply;
+        config.shape_context = &run->shape;
+    }
+    if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
+        return MR_END_FAILED;
+    if (run->destination->start != NULL &&
+        run->destination->start(run->destination_state, &run->schema, err) != MR_OK)
+        return MR_END_FAILED;
+    return move(run, &config, run->source->name, ledger, err);
+}
+
+/* Publishes when everything is accounted for; else the old target stays. The quarantine is
+ * published also with a failed run: it holds what the user needs to see. */
+static mr_end settle(mr_run *run, mr_end end, const mr_ledger *ledger, mr_error *err)
+{
+    mr_code rc = end == MR_END_DONE ? MR_OK : MR_ERR_IO;
+    if (rc == MR_OK) rc = mr_ledger_check(ledger, err);
+    if (rc == MR_OK && run->source->verify != NULL)
+        rc = run->source->verify(run->source_state, err);
+    mr_error quarantine_err = {0};
+    const mr_code kept =
+        mr_quarantine_commit(&run->quarantine, rc == MR_OK ? err : &quarantine_err);
+    if (rc == MR_OK) rc = kept;
+    if (rc == MR_OK && run->destination->commit != NULL)
+        rc = run->destination->commit(run->destination_state, err);
+    if (rc == MR_OK) return MR_END_DONE;
+    if (run->destination->abort != NULL) run->destination->abort(run->destination_state);
+    return end == MR_END_DONE ? MR_END_FAILED : end;
+}
+
+static int exit_code(const mr_run *run, mr_end end, const mr_report *report)
+{
+    switch (end) {
+    case MR_END_DONE:
+        return report->ledger.rejected > 0 && !run->config->reliability.accept_rejects ? 3 : 0;
+    case MR_END_FAILED: return report->error.code == MR_ERR_USAGE ? 2 : 1;
+    case MR_END_REJECTS: return 4;
+    case MR_END_TIMEOUT: return 5;
+    case MR_END_CANCELLED: return 130;
+    }
+    return 1;
+}
+
+static const char *status_of(mr_end end, const mr_ledger *ledger)
+{
+    switch (end) {
+    case MR_END_DONE: return ledger->rejected > 0 ? "done_with_rejects" : "done";
+    case MR_END_FAILED: return "failed";
+    case MR_END_REJECTS: return "reject_limit";
+    case MR_END_TIMEOUT: return "timeout";
+    case MR_END_CANCELLED: return "interrupted";
+    }
+    return "failed";
+}
+
+static void fill_report(mr_run *run, mr_end end, mr_report *report)
+{
+    report->status = status_of(end, &report->ledger);
+    report->exit_code = exit_code(run, end, report);
+    report->seconds = (double)(mr_clock_ns() - run->begun_ns) / NS_PER_SECOND;
+    uint64_t total = 0;
+    if (run->source->progress != NULL)
+        run->source->progress(run->source_state, &report->bytes_in, &total);
+    if (run->destination->bytes_out != NULL)
+        report->bytes_out = run->destination->bytes_out(run->destination_state);
+    report->thread_count = run->config->performance.workers + 1;
+    if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
+    report->guarantee = run->destination->guarantee;
+    if (report->store_mode == NULL) report->store_mode = "none";
+    mr_report_measure(report, &run->view);
+}
+
+void mr_run_execute(mr_run *run, mr_report *report)
+{
+    memset(report, 0, sizeof *report);
+    mr_end end = second_pass(run, &report->ledger, &report->error);
+    end = settle(run, end, &report->ledger, &report->error);
+    if (end == MR_END_DONE) report->error = (mr_error){0};
+    fill_report(run, end, report);
+}

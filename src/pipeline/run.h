@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * pipeline/run.h - one run of a pipeline, from a finished configuration to published output.
+ *
+ *     mr_run_open()      both ends are opened and checked; nothing is written
+ *     mr_run_discover()  columns and types, by a first pass where the source needs one
+ *     mr_run_execute()   moves the records; publishes or leaves everything as it was
+ *     mr_run_close()     harmless at any point
+ *
+ * `preview` and `schema` stop after the second step, `check` after the first.
+ *
+ * Thread: the collector's, which is the caller's. mr_run_cancel() may be called from a signal
+ * handler, and mr_run_view() read from anywhere. */
+#ifndef MR_PIPELINE_RUN_H
+#define MR_PIPELINE_RUN_H
+
+#include "connector/connectors.h"
+#include "pipeline/config.h"
+#include "pipeline/discover.h"
+#include "pipeline/quarantine.h"
+#include "pipeline/report.h"
+#include "pipeline/shape.h"
+
+#define MR_SAMPLE_RECORDS \
+    65536 /* that decide about the types of input which cannot be read twice */
+
+typedef struct mr_run {
+    mr_pipeline_config *config; /* borrowed */
+    mr_arena *arena;            /* the configuration's */
+    mr_connector_env source_env, destination_env;
+    const mr_source_ops *source;
+    void *source_state;
+    const mr_destination_ops *destination; /* NULL for preview and schema */
+    void *destination_state;
+    mr_discovery discovery;
+    bool discovered;
+    bool exact;       /* every value was looked at, not a sample */
+    mr_schema schema; /* of what reaches the destination: after select and rename */
+    mr_shape shape;
+    mr_quarantine quarantine;
+    atomic_bool stop, cancelled;
+    mr_engine_view view;
+    mr_progress progress;
+    int64_t begun_ns;
+    int64_t deadline_ns;
+    void (*warn)(void *context, const char *text);
+    void *warn_context;
+} mr_run;
+
+/* Opens the ends that the configuration names; `needs` as for mr_config_finish(). `warn` gets
+ * sentences for the user, any time until close. */
+MR_NODISCARD mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
+                                 void (*warn)(void *context, const char *text), void *warn_context,
+                                 mr_error *err);
+
+/* Finds out columns and types as far as the destination (or the caller, with `always`) wants to
+ * know. `sample` > 0 looks at so many records at most. */
+MR_NODISCARD mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err);
+
+/* Runs to the end and fills the report, also when the run failed; report->exit_code is what the
+ * program returns. */
+void mr_run_execute(mr_run *run, mr_report *report);
+
+/* Asks a run to stop; async-signal-safe. */
+void mr_run_cancel(mr_run *run);
+
+void mr_run_close(mr_run *run);
+
+#endif
