@@ -18,6 +18,7 @@
 #ifndef MR_PIPELINE_CONFIG_H
 #define MR_PIPELINE_CONFIG_H
 
+#include "core/log.h"
 #include "core/tree.h"
 #include "pipeline/endpoint.h"
 
@@ -59,16 +60,9 @@ typedef enum mr_summary {
     MR_SUMMARY_OFF,
 } mr_summary;
 
-typedef enum mr_log_level {
-    MR_LOG_ERROR,
-    MR_LOG_WARN,
-    MR_LOG_INFO,
-    MR_LOG_DEBUG,
-} mr_log_level;
-
 typedef enum mr_log_format {
-    MR_LOG_TEXT,
-    MR_LOG_JSON,
+    MR_LOG_AS_TEXT,
+    MR_LOG_AS_JSON,
 } mr_log_format;
 
 typedef enum mr_block_codec {
@@ -140,6 +134,7 @@ typedef struct mr_pipeline_config {
     struct {
         mr_log_level log_level;
         mr_log_format log_format;
+        const char *log_path; /* NULL = standard error */
         bool enable_metrics;
         uint32_t metrics_port;
         const char *metrics_path;

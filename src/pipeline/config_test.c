@@ -122,7 +122,7 @@ MR_TEST(a_pipeline_file_fills_everything)
     MR_EXPECT_I64(c->reliability.max_rejects.kind, ==, MR_REJECTS_PERCENT);
     MR_EXPECT_TEXT(c->reliability.dead_letter_path, "bad.jsonl");
     MR_EXPECT_I64(c->observability.log_level, ==, MR_LOG_DEBUG);
-    MR_EXPECT_I64(c->observability.log_format, ==, MR_LOG_JSON);
+    MR_EXPECT_I64(c->observability.log_format, ==, MR_LOG_AS_JSON);
     MR_EXPECT_TEXT(c->observability.metrics_address, "127.0.0.1:9999");
     MR_EXPECT_I64(c->timeout_ns, ==, 3600000000000);
     MR_EXPECT_I64(c->lossy, ==, MR_LOSSY_ALLOW);
