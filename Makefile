@@ -4,7 +4,7 @@ BUILD ?= build
 GENERATOR := $(shell command -v ninja >/dev/null 2>&1 && echo -G Ninja)
 JOBS ?= $(shell nproc)
 
-.PHONY: all setup run test asan tsan check check-fresh fuzz bench format tidy stats install help clean
+.PHONY: all docs setup run test asan tsan check check-fresh fuzz bench format tidy stats install help clean
 
 all: setup-build  ## build build/millrace
 	@cmake -S . -B $(BUILD) $(GENERATOR) -DMR_TESTS=OFF >/dev/null
@@ -30,6 +30,12 @@ tsan: ## the tests under ThreadSanitizer
 	@cmake -S . -B build-tsan $(GENERATOR) -DMR_SANITIZE=thread >/dev/null
 	@cmake --build build-tsan -j $(JOBS)
 	@cd build-tsan && ctest --output-on-failure -j $(JOBS)
+
+docs: all ## print anew what the program knows: man page, completion, table of configuration keys
+	@$(BUILD)/millrace help --man > docs/millrace.1
+	@$(BUILD)/millrace completion bash > tools/millrace.bash
+	@sed -i '/^| Key | Value | Default | Meaning |$$/,$$d' docs/configuration.md
+	@$(BUILD)/millrace help --markdown >> docs/configuration.md
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'

@@ -224,6 +224,7 @@ const mr_flag mr_flags[] = {
     {"summary", 0, "summary", "HOW", NULL, READING, MR_FLAG_KEY, NULL},
     {"log-level", 0, "observability.log_level", "LEVEL", NULL, READING, MR_FLAG_KEY, NULL},
     {"log-format", 0, "observability.log_format", "HOW", NULL, READING, MR_FLAG_KEY, NULL},
+    {"log-file", 0, "observability.log_file", "PATH", NULL, READING, MR_FLAG_KEY, NULL},
     {"metrics", 0, "observability.metrics_address", "ADDRESS", NULL, READING, MR_FLAG_KEY, NULL},
     {"enable-metrics", 0, "observability.enable_metrics", NULL, NULL, READING, MR_FLAG_KEY, NULL},
     {"profile", 0, "advanced.enable_profiling", NULL, NULL, READING, MR_FLAG_KEY, NULL},

@@ -5,6 +5,8 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "core/nearest.h"
+
 #define DEFAULT_METRICS_HOST "127.0.0.1"
 
 mr_code mr_config_init(mr_pipeline_config *config, mr_arena *arena, mr_error *err)
@@ -133,6 +135,43 @@ static mr_code set_option(const loader *l, const mr_option *option, mr_slice pat
     return mr_options_set(&l->config->options, path, node->text, from, err);
 }
 
+static const char *const section_names[] = {
+    "source", "destination", "csv",           "json",     "performance", "storage", "timeouts",
+    "limits", "reliability", "observability", "security", "advanced",    "memory"};
+
+/* The section that a mistyped name is close to, or NULL. */
+static const char *nearest_section(mr_slice key)
+{
+    mr_nearest near = mr_nearest_to(key);
+    for (size_t i = 0; i < MR_COUNT_OF(section_names); i++)
+        mr_nearest_offer(&near, section_names[i]);
+    return mr_nearest_best(&near);
+}
+
+/* The same among all that may stand at the top of a file. */
+static const char *nearest_at_top(mr_slice key)
+{
+    mr_nearest near = mr_nearest_to(key);
+    for (const mr_option *option = mr_config_table; option->name != NULL; option++)
+        if (strchr(option->name, '.') == NULL) mr_nearest_offer(&near, option->name);
+    mr_nearest_offer(&near, "limit");
+    for (size_t i = 0; i < MR_COUNT_OF(section_names); i++)
+        mr_nearest_offer(&near, section_names[i]);
+    return mr_nearest_best(&near);
+}
+
+static mr_code unknown_key(const loader *l, const mr_node_entry *e, mr_slice path,
+                           const char *place, mr_error *err)
+{
+    const char *near = path.len == e->key.len ? nearest_at_top(e->key) : NULL;
+    if (near == NULL)
+        mr_option_unknown(mr_config_table, place, path, err);
+    else
+        mr_fail(err, MR_ERR_USAGE, "unknown key '%.*s' in %s; did you mean '%s'?",
+                MR_SLICE_ARGS(path), place, near);
+    return fail_at(l, e->key_line, e->key_column, err);
+}
+
 static mr_code load_section(const loader *l, const char *section, const mr_node *map,
                             mr_error *err);
 
@@ -152,8 +191,7 @@ static mr_code load_key(const loader *l, const char *section, const mr_node_entr
         mr_fail(err, MR_ERR_USAGE, "%.*s: expected a mapping", MR_SLICE_ARGS(path));
         return fail_node(l, e->value, err);
     }
-    mr_option_unknown(mr_config_table, "the pipeline", path, err);
-    return fail_at(l, e->key_line, e->key_column, err);
+    return unknown_key(l, e, path, "the pipeline", err);
 }
 
 static mr_code load_section(const loader *l, const char *section, const mr_node *map, mr_error *err)
@@ -273,6 +311,7 @@ static mr_code load_end_key(const loader *l, mr_endpoint *end, const mr_node_ent
     const mr_option *option = mr_option_find(mr_config_table, e->key);
     if (option != NULL || mr_option_is_section(mr_config_table, e->key))
         return load_key(l, NULL, e, err);
+    if (nearest_section(e->key) != NULL) return unknown_key(l, e, e->key, end->role, err);
     return add_settings(l, end, e, false, err);
 }
 

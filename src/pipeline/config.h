@@ -61,8 +61,8 @@ typedef enum mr_summary {
 } mr_summary;
 
 typedef enum mr_log_format {
-    MR_LOG_FORMAT_TEXT,
-    MR_LOG_FORMAT_JSON,
+    MR_LOG_AS_TEXT,
+    MR_LOG_AS_JSON,
 } mr_log_format;
 
 typedef enum mr_block_codec {
@@ -134,6 +134,7 @@ typedef struct mr_pipeline_config {
     struct {
         mr_log_level log_level;
         mr_log_format log_format;
+        const char *log_path; /* NULL = standard error */
         bool enable_metrics;
         uint32_t metrics_port;
         const char *metrics_path;

@@ -40,10 +40,14 @@ static const mr_option_choice progresses[] = {{"auto", MR_PROGRESS_AUTO},
                                               {0}};
 static const mr_option_choice summaries[] = {
     {"text", MR_SUMMARY_TEXT}, {"json", MR_SUMMARY_JSON}, {"off", MR_SUMMARY_OFF}, {0}};
-static const mr_option_choice log_levels[] = {{"debug", MR_LOG_DEBUG},  {"info", MR_LOG_INFO},
-                                              {"warn", MR_LOG_WARN},    {"error", MR_LOG_ERROR},
-                                              {"warning", MR_LOG_WARN}, {0}};
-static const mr_option_choice log_formats[] = {{"text", MR_LOG_FORMAT_TEXT}, {"json", MR_LOG_FORMAT_JSON}, {0}};
+static const mr_option_choice log_levels[] = {{"trace", MR_LOG_TRACE},
+                                              {"debug", MR_LOG_DEBUG},
+                                              {"info", MR_LOG_INFO},
+                                              {"warn", MR_LOG_WARN},
+                                              {"error", MR_LOG_ERROR},
+                                              {"warning", MR_LOG_WARN},
+                                              {0}};
+static const mr_option_choice log_formats[] = {{"text", MR_LOG_AS_TEXT}, {"json", MR_LOG_AS_JSON}, {0}};
 static const mr_option_choice losses[] = {
     {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
@@ -246,8 +250,8 @@ const mr_option mr_config_table[] = {
     {.name = "observability.enable_tracing", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("there are no traces"), .help = "traces"},
     {.name = "observability.tracing_sample_rate", .type = MR_OPTION_F64, .fallback = "0.1", .range = {0, 1}, IGNORED("there are no traces"), .help = "share of operations traced"},
     {.name = "observability.enable_logging", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("log_level decides"), .help = "logs"},
-    {.name = "observability.logging.output", .type = MR_OPTION_TEXT, .fallback = "stderr", IGNORED("logs go to standard error"), .help = "where logs go"},
-    {.name = "observability.logging.file_path", .type = MR_OPTION_TEXT, IGNORED("logs go to standard error"), .help = "file for logs"},
+    {.name = "observability.logging.output", .type = MR_OPTION_TEXT, .fallback = "stderr", IGNORED("logs go to log_file, or without one to standard error"), .help = "where logs go"},
+    {.name = "observability.log_file", .aliases = "log_file observability.logging.file_path", .type = MR_OPTION_TEXT, AT(observability.log_path), .help = "messages are appended to this file, not shown"},
 
     {.name = "timeouts.request", .type = MR_OPTION_DURATION_NS, AT(timeouts.request_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "one request"},
     {.name = "timeouts.connection", .type = MR_OPTION_DURATION_NS, AT(timeouts.connection_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "10s", .help = "connecting"},

@@ -20,7 +20,7 @@ bool mr_parse_int(mr_slice text, int64_t *out, bool *out_padded)
     return true;
 }
 
-bool mr_parse_decimal(mr_slice text, int64_t *out, unsigned *out_scale)
+bool mr_numtext_decimal(mr_slice text, int64_t *out, unsigned *out_scale)
 {
     const bool negative = text.len > 0 && text.ptr[0] == '-';
     const char *p = text.ptr + negative;

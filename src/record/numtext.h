@@ -25,7 +25,7 @@ MR_HOT bool mr_parse_int(mr_slice text, int64_t *out, bool *out_padded);
 
 /* A canonical decimal or int of up to 18 digits in all; its scale is the digits after the point,
  * 0 without one. */
-MR_HOT bool mr_parse_decimal(mr_slice text, int64_t *out, unsigned *out_scale);
+MR_HOT bool mr_numtext_decimal(mr_slice text, int64_t *out, unsigned *out_scale);
 
 /* The day that was parsed or written last: neighbours often share it. */
 typedef struct mr_day_cache {

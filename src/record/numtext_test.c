@@ -32,7 +32,7 @@ static void check_all(mr_slice given)
         MR_EXPECT(
             same(text, out, mr_write_int(out, value, text.ptr[0] == '-' ? 1 : (unsigned)text.len)));
     MR_EXPECT((is_int && !is_padded) == mr_text_is_int(text));
-    const bool is_decimal = mr_parse_decimal(text, &value, &scale);
+    const bool is_decimal = mr_numtext_decimal(text, &value, &scale);
     if (is_decimal) {
         MR_EXPECT(same(text, out, mr_write_decimal(out, value, scale)));
         MR_EXPECT(mr_text_is_int(text) || mr_text_is_decimal(text));

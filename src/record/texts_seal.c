@@ -125,9 +125,9 @@ static bool parse_decimal(const job *j, mr_texts *head)
 {
     int64_t *values = j->encoder->ints.values;
     unsigned scale;
-    if (!mr_parse_decimal(middle_at(j, head, 0), &values[0], &head->param)) return false;
+    if (!mr_numtext_decimal(middle_at(j, head, 0), &values[0], &head->param)) return false;
     for (uint32_t i = 1; i < j->source.count; i++)
-        if (!mr_parse_decimal(middle_at(j, head, i), &values[i], &scale) || scale != head->param)
+        if (!mr_numtext_decimal(middle_at(j, head, i), &values[i], &scale) || scale != head->param)
             return false;
     return true;
 }
@@ -136,7 +136,7 @@ static bool parse_decimals(const job *j, mr_texts *head)
 {
     for (uint32_t i = 0; i < j->source.count; i++) {
         unsigned scale;
-        if (!mr_parse_decimal(middle_at(j, head, i), &j->encoder->ints.values[i], &scale))
+        if (!mr_numtext_decimal(middle_at(j, head, i), &j->encoder->ints.values[i], &scale))
             return false;
         j->encoder->scales[i] = scale;
     }
