@@ -1,0 +1,440 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * A run is one transaction: all of it is there after the commit, nothing of it before. A database
+ * that does not exist yet is built as PATH.part beside, and appears under its name when complete;
+ * one that exists is changed in place, and SQLite's journal undoes what a killed run had done.
+ *
+ *      mode      table is missing    table is there
+ *      append    made                rows are added
+ *      merge     made                rows with a known key replace the old row's values
+ *      replace   made                a new table is built beside and takes its place
+ *      create    made                an error
+ *
+ * With commit_every, or when streaming, there are many transactions, and the file is worked on in
+ * place from the start. */
+#include "connector/sqlite.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "connector/sqlite_feed.h"
+#include "core/option.h"
+
+#define MAX_TABLE_NAME 64 /* of a name made from the file's */
+
+typedef enum write_mode { MODE_APPEND, MODE_REPLACE, MODE_MERGE, MODE_CREATE } write_mode;
+
+typedef struct sqlite_destination {
+    /* Options. */
+    const char *table_name;
+    int mode; /* a write_mode */
+    mr_option_list keys;
+    bool create_table;
+    bool add_columns;
+    bool lossy;
+    uint64_t commit_every; /* rows; 0 = the run is one transaction */
+    int64_t busy_timeout_ns;
+    uint64_t cache_bytes;
+
+    const mr_connector_env *env;
+    const char *path;
+    const char *part; /* PATH.part while a new file is built; NULL = in place */
+    mr_sqlite db;
+    mr_sqlite_table table;
+    mr_sqlite_feed feed;
+    bool table_open;
+    bool replacing; /* rows go into a new table beside the old one */
+    bool part_made;
+    uint64_t bytes_out;
+    uint64_t committed_rows; /* feed.row_count at the last commit */
+} sqlite_destination;
+
+static const mr_option_choice modes[] = {
+    {"append", MODE_APPEND}, {"replace", MODE_REPLACE}, {"merge", MODE_MERGE},
+    {"upsert", MODE_MERGE},  {"create", MODE_CREATE},   {0},
+};
+
+static const mr_option destination_options[] = {
+    {.name = "table",
+     .type = MR_OPTION_TEXT,
+     .offset = offsetof(sqlite_destination, table_name),
+     .help = "table to write; without it, one named after the file"},
+    {.name = "mode",
+     .type = MR_OPTION_ENUM,
+     .offset = offsetof(sqlite_destination, mode),
+     .fallback = "append",
+     .choices = modes,
+     .help = "append adds rows, merge updates rows with the same keys, replace builds the table "
+             "anew, create wants it not to exist"},
+    {.name = "keys",
+     .aliases = "key primary_key",
+     .type = MR_OPTION_LIST,
+     .offset = offsetof(sqlite_destination, keys),
+     .help = "columns that tell rows apart: the primary key of a new table, needed to merge"},
+    {.name = "create_table",
+     .type = MR_OPTION_BOOL,
+     .offset = offsetof(sqlite_destination, create_table),
+     .fallback = "true",
+     .help = "makes the table when it is missing"},
+    {.name = "add_columns",
+     .type = MR_OPTION_BOOL,
+     .offset = offsetof(sqlite_destination, add_columns),
+     .fallback = "false",
+     .help = "adds columns that an existing table lacks"},
+    {.name = "lossy",
+     .type = MR_OPTION_BOOL,
+     .offset = offsetof(sqlite_destination, lossy),
+     .fallback = "false",
+     .help = "stores values that the declared type of an existing column changes (1.10 as 1.1), "
+             "instead of refusing the record"},
+    {.name = "commit_every",
+     .type = MR_OPTION_U64,
+     .offset = offsetof(sqlite_destination, commit_every),
+     .fallback = "0",
+     .help = "commits after about so many rows; 0 makes the whole run one transaction"},
+    {.name = "busy_timeout",
+     .type = MR_OPTION_DURATION_NS,
+     .offset = offsetof(sqlite_destination, busy_timeout_ns),
+     .fallback = "10s",
+     .range = {0, (int64_t)3600 * 1000000000},
+     .help = "how long to wait for other programs that use the database"},
+    {.name = "cache_size",
+     .type = MR_OPTION_SIZE_BYTES,
+     .offset = offsetof(sqlite_destination, cache_bytes),
+     .fallback = "16MiB",
+     .range = {65536, (int64_t)1 << 40},
+     .help = "memory for pages of the database"},
+    {0},
+};
+
+/* --- opening
+ * ------------------------------------------------------------------------------------- */
+
+/* The file's name without folders and suffix, letters, digits and '_' only; "records" when nothing
+ * is left of it. */
+static const char *table_name_of(mr_arena *arena, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    const char *base = slash != NULL ? slash + 1 : path;
+    const char *dot = strrchr(base, '.');
+    const size_t len = dot != NULL && dot != base ? (size_t)(dot - base) : strlen(base);
+    char name[MAX_TABLE_NAME];
+    size_t count = 0;
+    for (size_t i = 0; i < len && count < sizeof name; i++) {
+        const char byte = base[i];
+        const bool plain = (byte >= 'a' && byte <= 'z') || (byte >= 'A' && byte <= 'Z') ||
+                           (byte >= '0' && byte <= '9') || byte == '_' || (byte & 0x80) != 0;
+        name[count++] = plain ? byte : '_';
+    }
+    const bool taken = count >= 7 && sqlite3_strnicmp(name, "sqlite_", 7) == 0;
+    return count == 0 || taken ? "records" : mr_arena_copy(arena, (mr_slice){name, count});
+}
+
+static mr_code check_options(const sqlite_destination *own, mr_error *err)
+{
+    if (own->mode == MODE_MERGE && own->keys.count == 0)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "mode=merge needs keys: the columns that tell records apart");
+    if (own->mode == MODE_REPLACE && own->commit_every > 0)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "mode=replace and commit_every contradict each other: the old table gives "
+                       "way to the new one at once");
+    if (own->mode == MODE_REPLACE && own->env->streaming)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "mode=replace and streaming contradict each other: the new table is there "
+                       "when the run has ended");
+    if (sqlite3_strnicmp(own->table_name, "sqlite_", 7) == 0)
+        return mr_fail(err, MR_ERR_USAGE, "table names that begin with sqlite_ are SQLite's own");
+    return MR_OK;
+}
+
+static mr_code open_db(sqlite_destination *own, const char *path, mr_sqlite_mode mode,
+                       mr_error *err)
+{
+    const bool part = own->part != NULL;
+    const mr_sqlite_options options = {
+        .mode = mode,
+        .journal = part ? MR_SQLITE_JOURNAL_MEMORY : MR_SQLITE_JOURNAL_KEEP,
+        .sync = part ? MR_SQLITE_SYNC_OFF : MR_SQLITE_SYNC_FULL,
+        .exclusive = part,
+        .busy_timeout_ms = (int)(own->busy_timeout_ns / 1000000),
+        .cache_bytes = own->cache_bytes,
+        .cancelled = own->env->cancelled,
+    };
+    return mr_sqlite_open(&own->db, path, &options, err);
+}
+
+static mr_code open_table(sqlite_destination *own, mr_error *err)
+{
+    MR_TRY(mr_sqlite_table_open(&own->table, &own->db, own->table_name, own->env->arena, err));
+    own->table_open = true;
+    if (own->table.exists && own->mode == MODE_CREATE)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "table \"%s\" exists in \"%s\" already; mode=append, merge or replace would "
+                       "write to it",
+                       own->table_name, own->path);
+    if (!own->table.exists && !own->create_table)
+        return mr_fail(err, MR_ERR_USAGE, "table \"%s\" does not exist in \"%s\"", own->table_name,
+                       own->path);
+    return MR_OK;
+}
+
+static void close_table(sqlite_destination *own)
+{
+    if (own->table_open) mr_sqlite_table_close(&own->table);
+    own->table_open = false;
+}
+
+/* Can a file be made in the folder of `path`? */
+static mr_code check_folder(const sqlite_destination *own, mr_error *err)
+{
+    const char *slash = strrchr(own->path, '/');
+    const size_t len = slash == NULL ? 1 : slash == own->path ? 1 : (size_t)(slash - own->path);
+    const mr_slice text = {slash == NULL ? "." : own->path, len};
+    const char *folder = mr_arena_copy(own->env->arena, text);
+    if (folder == NULL) return mr_arena_fail(own->env->arena, err);
+    struct stat info;
+    if (stat(folder, &info) != 0)
+        return mr_fail_errno(err, errno, "the folder \"%s\" for the database", folder);
+    if (!S_ISDIR(info.st_mode))
+        return mr_fail(err, MR_ERR_USAGE, "\"%s\" is not a folder, so \"%s\" cannot be made",
+                       folder, own->path);
+    if (access(folder, W_OK | X_OK) != 0)
+        return mr_fail_errno(err, errno, "cannot make files in the folder \"%s\"", folder);
+    return MR_OK;
+}
+
+static mr_code destination_open(void *state, const mr_connector_env *env, mr_error *err)
+{
+    sqlite_destination *own = state;
+    own->env = env;
+    own->path = mr_arena_copy(env->arena, env->path);
+    if (own->path == NULL) return mr_arena_fail(env->arena, err);
+    if (env->path.len == 0 || strlen(own->path) != env->path.len)
+        return mr_fail(err, MR_ERR_USAGE, "the path of an SQLite database is empty or holds a NUL");
+    if (mr_slice_is(env->path, "-"))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "SQLite cannot write to standard output; name a database file");
+    if (own->table_name == NULL) own->table_name = table_name_of(env->arena, own->path);
+    if (own->table_name == NULL) return mr_arena_fail(env->arena, err);
+    MR_TRY(check_options(own, err));
+
+    struct stat info;
+    if (lstat(own->path, &info) != 0 && errno == ENOENT) {
+        if (!own->create_table)
+            return mr_fail(err, MR_ERR_USAGE, "the database \"%s\" does not exist", own->path);
+        return check_folder(own, err);
+    }
+    MR_TRY(open_db(own, own->path, MR_SQLITE_WRITE, err));
+    const mr_code rc = open_table(own, err);
+    close_table(own); /* looked at again inside the transaction */
+    return rc;
+}
+
+/* --- writing
+ * ------------------------------------------------------------------------------------- */
+
+/* A database that is not there yet: built beside, unless it must be visible before the end. */
+static mr_code make_file(sqlite_destination *own, mr_error *err)
+{
+    if (own->env->streaming || own->commit_every > 0)
+        return open_db(own, own->path, MR_SQLITE_CREATE, err);
+    own->part = mr_arena_printf(own->env->arena, "%s.part", own->path);
+    if (own->part == NULL) return mr_arena_fail(own->env->arena, err);
+    if (unlink(own->part) != 0 && errno != ENOENT)
+        return mr_fail_errno(err, errno, "cannot remove the old \"%s\"", own->part);
+    own->part_made = true;
+    return open_db(own, own->part, MR_SQLITE_CREATE, err);
+}
+
+/* Makes the table, or matches the columns of the one that is there. */
+static mr_code need_table(sqlite_destination *own, const mr_schema *schema, mr_error *err)
+{
+    mr_sqlite_table *table = &own->table;
+    const bool fresh = !table->exists;
+    if (fresh) MR_TRY(mr_sqlite_table_create(table, schema, own->keys.items, own->keys.count, err));
+    for (uint32_t i = 0; i < schema->field_count; i++)
+        MR_TRY(mr_sqlite_feed_add(&own->feed, schema->fields[i].name, schema->fields[i].type, err));
+    if (fresh || own->mode != MODE_MERGE) return MR_OK;
+    return mr_sqlite_table_need_keys(table, own->keys.items, own->keys.count, err);
+}
+
+static mr_code destination_start(void *state, const mr_schema *schema, mr_error *err)
+{
+    sqlite_destination *own = state;
+    if (own->db.handle == NULL) MR_TRY(make_file(own, err));
+    MR_TRY(mr_sqlite_begin_immediate(&own->db, err));
+    MR_TRY(open_table(own, err));
+    own->replacing = own->mode == MODE_REPLACE && own->table.exists;
+    if (own->replacing) MR_TRY(mr_sqlite_table_rebuild(&own->table, err));
+    const bool merge = own->mode == MODE_MERGE;
+    MR_TRY(mr_sqlite_feed_open(&own->feed, &own->table, own->keys.items,
+                               merge ? own->keys.count : 0, err));
+    own->feed.may_add_columns = own->add_columns;
+    own->feed.lossy = own->lossy;
+    return schema != NULL && schema->field_count > 0 ? need_table(own, schema, err) : MR_OK;
+}
+
+/* The first batch of a source that did not know its columns. */
+static mr_code need_table_for(sqlite_destination *own, const mr_batch *batch, mr_error *err)
+{
+    mr_schema schema;
+    mr_schema_init(&schema, own->env->arena);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        MR_TRY(mr_schema_add(&schema, batch->columns[i].name, batch->columns[i].type, NULL, err));
+    return need_table(own, &schema, err);
+}
+
+static mr_code commit_part(sqlite_destination *own, mr_error *err)
+{
+    own->committed_rows = own->feed.row_count;
+    MR_TRY(mr_sqlite_commit(&own->db, err));
+    return mr_sqlite_begin_immediate(&own->db, err);
+}
+
+static mr_code destination_write(void *state, mr_job *job, mr_error *err)
+{
+    sqlite_destination *own = state;
+    const mr_batch *batch = &job->batch;
+    const bool first = own->feed.sources.field_count == 0;
+    if (first && batch->column_count > 0) MR_TRY(need_table_for(own, batch, err));
+    MR_TRY(mr_sqlite_feed_write(&own->feed, batch, &job->refused, err));
+    own->bytes_out += mr_batch_data_bytes(batch);
+    const uint64_t open_rows = own->feed.row_count - own->committed_rows;
+    return own->commit_every > 0 && open_rows >= own->commit_every ? commit_part(own, err) : MR_OK;
+}
+
+static mr_code destination_flush(void *state, mr_error *err)
+{
+    sqlite_destination *own = state;
+    if (own->part != NULL || own->replacing) return MR_OK; /* seen when complete, not before */
+    return own->feed.row_count > own->committed_rows ? commit_part(own, err) : MR_OK;
+}
+
+/* --- ending
+ * -------------------------------------------------------------------------------------- */
+
+/* A source without a single column leaves nothing to build from: the old table is emptied. */
+static mr_code empty_old_table(sqlite_destination *own, mr_error *err)
+{
+    mr_buffer *sql = &own->table.sql;
+    mr_buffer_reset(sql);
+    MR_TRY(mr_buffer_append(sql, MR_SLICE("DELETE FROM main."), err));
+    MR_TRY(mr_sqlite_quote(sql, mr_slice_text(own->table_name), err));
+    MR_TRY(mr_buffer_append_byte(sql, 0, err));
+    return mr_sqlite_exec(&own->db, sql->ptr, "empty the table", err);
+}
+
+static mr_code finish_table(sqlite_destination *own, mr_error *err)
+{
+    if (!own->replacing) return MR_OK;
+    if (!own->table.exists) return empty_old_table(own, err);
+    return mr_sqlite_table_swap(&own->table, own->env->warn, own->env->warn_context, err);
+}
+
+static mr_code sync_path(const char *path, int flags, mr_error *err)
+{
+    const int fd = open(path, flags | O_CLOEXEC);
+    if (fd < 0) return mr_fail_errno(err, errno, "cannot open \"%s\"", path);
+    const int rc = fsync(fd);
+    const int number = errno;
+    close(fd);
+    return rc == 0 ? MR_OK : mr_fail_errno(err, number, "cannot sync \"%s\"", path);
+}
+
+static mr_code rename_part(const sqlite_destination *own, mr_error *err)
+{
+    /* Never over a file that somebody made meanwhile; not every file system can promise that. */
+    int rc = renameat2(AT_FDCWD, own->part, AT_FDCWD, own->path, RENAME_NOREPLACE);
+    if (rc != 0 && (errno == EINVAL || errno == ENOSYS)) rc = rename(own->part, own->path);
+    if (rc == 0) return MR_OK;
+    if (errno == EEXIST)
+        return mr_fail(err, MR_ERR_CONFLICT, "\"%s\" was made by someone else during the run",
+                       own->path);
+    return mr_fail_errno(err, errno, "cannot rename \"%s\" to \"%s\"", own->part, own->path);
+}
+
+/* PATH.part becomes PATH, durably. */
+static mr_code publish_part(sqlite_destination *own, mr_error *err)
+{
+    mr_sqlite_close(&own->db);
+    MR_TRY(sync_path(own->part, O_RDONLY, err));
+    MR_TRY(rename_part(own, err));
+    own->part_made = false;
+    const char *slash = strrchr(own->path, '/');
+    const size_t len = slash == NULL ? 0 : slash == own->path ? 1 : (size_t)(slash - own->path);
+    const char *folder =
+        len == 0 ? "." : mr_arena_copy(own->env->arena, (mr_slice){own->path, len});
+    if (folder == NULL) return mr_arena_fail(own->env->arena, err);
+    return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+}
+
+static void tell_losses(const sqlite_destination *own)
+{
+    if (own->feed.lossy_count == 0 || own->env->warn == NULL) return;
+    mr_error text;
+    mr_fail(&text, MR_OK, "%llu values were changed by the declared types of table \"%s\" (lossy)",
+            (unsigned long long)own->feed.lossy_count, own->table_name);
+    own->env->warn(own->env->warn_context, text.text);
+}
+
+static mr_code destination_commit(void *state, mr_error *err)
+{
+    sqlite_destination *own = state;
+    MR_TRY(finish_table(own, err));
+    mr_sqlite_feed_close(&own->feed);
+    MR_TRY(mr_sqlite_commit(&own->db, err));
+    own->committed_rows = own->feed.row_count;
+    if (own->part != NULL) MR_TRY(publish_part(own, err));
+    tell_losses(own);
+    return MR_OK;
+}
+
+static void destination_abort(void *state)
+{
+    sqlite_destination *own = state;
+    mr_sqlite_feed_close(&own->feed);
+    mr_sqlite_rollback(&own->db);
+    mr_sqlite_close(&own->db);
+    if (own->part_made) unlink(own->part);
+    own->part_made = false;
+}
+
+static uint64_t destination_bytes_out(void *state)
+{
+    const sqlite_destination *own = state;
+    return own->bytes_out;
+}
+
+static mr_slice destination_target(void *state)
+{
+    const sqlite_destination *own = state;
+    return mr_slice_text(own->path);
+}
+
+static void destination_close(void *state)
+{
+    sqlite_destination *own = state;
+    destination_abort(own); /* what is committed is safe from it */
+    close_table(own);
+}
+
+const mr_destination_ops mr_destination_sqlite = {
+    .name = "sqlite",
+    .summary = "a table of an SQLite database",
+    .options = destination_options,
+    .capabilities = MR_CAP_TYPED | MR_CAP_TRANSACTION | MR_CAP_UPSERT,
+    .guarantee = "exactly-once: one transaction, or a new file that appears when complete",
+    .state_bytes = sizeof(sqlite_destination),
+    .open = destination_open,
+    .start = destination_start,
+    .write = destination_write,
+    .flush = destination_flush,
+    .commit = destination_commit,
+    .abort = destination_abort,
+    .bytes_out = destination_bytes_out,
+    .target = destination_target,
+    .close = destination_close,
+};
