@@ -47,6 +47,7 @@ typedef struct sqlite_destination {
     bool table_open;
     bool replacing; /* rows go into a new table beside the old one */
     bool part_made;
+    bool writing; /* a transaction has begun and is neither committed nor undone */
     uint64_t bytes_out;
     uint64_t committed_rows; /* feed.row_count at the last commit */
 } sqlite_destination;
@@ -266,6 +267,7 @@ static mr_code destination_start(void *state, const mr_schema *schema, mr_error 
     sqlite_destination *own = state;
     if (own->db.handle == NULL) MR_TRY(make_file(own, err));
     MR_TRY(mr_sqlite_begin_immediate(&own->db, err));
+    own->writing = true;
     MR_TRY(open_table(own, err));
     own->replacing = own->mode == MODE_REPLACE && own->table.exists;
     if (own->replacing) MR_TRY(mr_sqlite_table_rebuild(&own->table, err));
@@ -386,10 +388,18 @@ static mr_code destination_commit(void *state, mr_error *err)
     MR_TRY(finish_table(own, err));
     mr_sqlite_feed_close(&own->feed);
     MR_TRY(mr_sqlite_commit(&own->db, err));
+    own->writing = false;
     own->committed_rows = own->feed.row_count;
     if (own->part != NULL) MR_TRY(publish_part(own, err));
     tell_losses(own);
     return MR_OK;
+}
+
+/* After a failed write SQLite leaves its journal for the next writer to undo what it had done. Be
+ * that writer, so that readers who may not write find the old content too. */
+static void undo_in_place(sqlite_destination *own)
+{
+    if (open_db(own, own->path, MR_SQLITE_WRITE, NULL) == MR_OK) mr_sqlite_close(&own->db);
 }
 
 static void destination_abort(void *state)
@@ -399,7 +409,8 @@ static void destination_abort(void *state)
     mr_sqlite_rollback(&own->db);
     mr_sqlite_close(&own->db);
     if (own->part_made) unlink(own->part);
-    own->part_made = false;
+    if (own->writing && own->part == NULL) undo_in_place(own);
+    own->part_made = own->writing = false;
 }
 
 static uint64_t destination_bytes_out(void *state)

@@ -36,7 +36,6 @@ typedef struct sqlite_source {
     mr_sqlite db;
     mr_sqlite_stmt rows;
     mr_schema schema;
-    const mr_schema *fixed; /* set_schema's, or NULL */
     source_column *columns;
     atomic_uint_least64_t row_count; /* read by progress() */
     uint64_t row_total;              /* 0 = not known */
@@ -234,10 +233,11 @@ static mr_code source_set_schema(void *state, const mr_schema *schema, MR_UNUSED
     if (schema != NULL && schema->field_count != own->schema.field_count)
         return mr_fail(err, MR_ERR_USAGE, "\"%s\" has %u columns, the schema %u", own->path,
                        own->schema.field_count, schema->field_count);
-    own->fixed = schema;
     for (uint32_t i = 0; i < own->schema.field_count; i++) {
         const mr_type type = schema != NULL ? schema->fields[i].type : MR_TYPE_NULL;
+        /* A mixed column begins each batch without a type and takes those of its values. */
         own->columns[i].fixed = type == MR_TYPE_MIXED ? MR_TYPE_NULL : type;
+        own->schema.fields[i].type = own->columns[i].fixed;
         own->columns[i].layout = 0;
     }
     mr_sqlite_reset(&own->rows);
@@ -318,7 +318,7 @@ static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
     size_t bytes = 0;
     job->end = own->ended;
     if (own->ended) return MR_OK;
-    MR_TRY(mr_batch_set_schema(batch, own->fixed != NULL ? own->fixed : &own->schema, err));
+    MR_TRY(mr_batch_set_schema(batch, &own->schema, err));
     if (most > batch->max_rows) most = batch->max_rows;
     while (batch->row_count < most && bytes < BATCH_BYTES) {
         bool row;

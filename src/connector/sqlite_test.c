@@ -335,10 +335,15 @@ MR_TEST(a_mixed_column_keeps_the_type_of_each_value)
     MR_EXPECT_OK(mr_destination_sqlite.write(e.state, &job, &err));
     MR_EXPECT_OK(mr_destination_sqlite.commit(e.state, &err));
     close_destination(&e);
+    mr_job_reset(&job);
+    MR_EXPECT_OK(open_source(&e, what.path, NULL));
+    MR_EXPECT_OK(mr_source_sqlite.fetch(e.state, &job, &err));
+    MR_EXPECT_SLICE(mr_column_text(&job.batch.columns[0], 2), "-0.0");
+    close_source(&e);
     mr_job_done(&job);
     mr_arena_done(&arena);
     MR_EXPECT_TEXT(ask(what.path, "SELECT typeof(v), quote(v) FROM t"),
-                   "integer|12;text|'12';real|-0.0;blob|X'FF';text|'1.10';null|NULL;");
+                   "integer|12;text|'12';real|0.0;blob|X'FF';text|'1.10';null|NULL;");
 }
 
 MR_TEST(the_sqlite_shell_reads_the_same)
@@ -604,7 +609,7 @@ MR_TEST(rows_that_break_a_constraint_are_refused_one_by_one)
         const load what = LOAD(path, cases[i].options, id_name, cells);
         const outcome out = run_load(&what);
         if (out.code != MR_OK) MR_TEST_FAIL("case %zu: %s\n", i, err.text);
-        MR_EXPECT_TEXT(ask(path, "SELECT * FROM t ORDER BY rowid IS NULL"), cases[i].left);
+        MR_EXPECT_TEXT(ask(path, "SELECT * FROM t"), cases[i].left);
         MR_EXPECT_U64(out.refused, >, 0);
         MR_EXPECT_U64(out.first.reason, ==, MR_REASON_CONSTRAINT);
         if (strstr(out.first.detail, cases[i].detail) == NULL)
@@ -644,8 +649,8 @@ MR_TEST(many_refused_rows_leave_exactly_the_others)
             const int len = snprintf(texts[i], sizeof texts[i], "%u", (x >> 8) % 4000);
             cells[2 * i] = cells[2 * i + 1] = (cell){.text = {texts[i], (size_t)len}};
             char insert[100];
-            snprintf(insert, sizeof insert, "INSERT OR IGNORE INTO u VALUES (%s, '%s')", texts[i],
-                     texts[i]);
+            snprintf(insert, sizeof insert, "INSERT OR IGNORE INTO u VALUES (%u, '%u')",
+                     (x >> 8) % 4000, (x >> 8) % 4000);
             MR_EXPECT_OK(mr_sqlite_exec(&db, insert, "add", &err));
         }
         MR_EXPECT_OK(mr_sqlite_commit(&db, &err));
@@ -656,7 +661,7 @@ MR_TEST(many_refused_rows_leave_exactly_the_others)
         char wanted[32];
         snprintf(wanted, sizeof wanted, "%u;", ROWS - out.refused);
         MR_EXPECT_TEXT(ask(path, "SELECT count(*) FROM u"), wanted);
-        MR_EXPECT_TEXT(ask(path, "SELECT count(*) FROM t JOIN u USING (rowid) WHERE t.id = u.id"),
+        MR_EXPECT_TEXT(ask(path, "SELECT count(*) FROM t JOIN u ON t.rowid = u.rowid WHERE t.id = u.id"),
                        wanted);
     }
 }
@@ -697,7 +702,7 @@ MR_TEST(values_that_a_declared_type_would_change_are_refused)
         {"VARCHAR(3)", MR_TYPE_STRING, "007", "text|007;"},
         {"BLOB", MR_TYPE_STRING, "007", "text|007;"},
         {"", MR_TYPE_FLOAT, "1.50", "text|1.50;"},
-        {"", MR_TYPE_FLOAT, "-0.0", "real|-0.0;"},
+        {"", MR_TYPE_FLOAT, "-0.0", "real|0.0;"} /* its text hides the sign */,
         {"INTEGER PRIMARY KEY", MR_TYPE_STRING, "x", NULL},
         {"INTEGER PRIMARY KEY", MR_TYPE_STRING, "5", "integer|5;"},
     };
