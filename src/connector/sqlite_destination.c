@@ -259,7 +259,13 @@ static mr_code need_table(sqlite_destination *own, const mr_schema *schema, mr_e
     for (uint32_t i = 0; i < schema->field_count; i++)
         MR_TRY(mr_sqlite_feed_add(&own->feed, schema->fields[i].name, schema->fields[i].type, err));
     if (fresh || own->mode != MODE_MERGE) return MR_OK;
-    return mr_sqlite_table_need_keys(table, own->keys.items, own->keys.count, err);
+    MR_TRY(mr_sqlite_table_need_keys(table, own->keys.items, own->keys.count, err));
+    for (uint32_t i = 0; i < table->column_count; i++)
+        if (table->columns[i].key && table->columns[i].source.ptr == NULL)
+            return mr_fail(err, MR_ERR_USAGE,
+                           "keys names the column '%.*s', which the source does not have",
+                           MR_SLICE_ARGS(table->columns[i].name));
+    return MR_OK;
 }
 
 static mr_code destination_start(void *state, const mr_schema *schema, mr_error *err)

@@ -10,6 +10,7 @@
 #include "connector/sqlite_type.h"
 #include "core/number.h"
 #include "core/option.h"
+#include "core/utf8.h"
 #include "db/sqlite.h"
 
 #define BATCH_ROWS      8192
@@ -269,6 +270,10 @@ static mr_slice literal_of(sqlite_source *own, int at, char *room, mr_type *out_
     case SQLITE_BLOB: *out_type = MR_TYPE_BYTES; return mr_sqlite_column_blob(rows, at);
     case SQLITE_TEXT: {
         const mr_slice text = mr_sqlite_column_text(rows, at);
+        if (!mr_utf8_valid(text)) { /* SQLite does not look */
+            *out_type = MR_TYPE_BYTES;
+            return text;
+        }
         const bool fits = column->hint != MR_TYPE_STRING &&
                           mr_sqlite_fits_hint(text, column->hint, &column->layout);
         *out_type = fits ? column->hint : MR_TYPE_STRING;
@@ -288,7 +293,7 @@ static mr_code append_cell(sqlite_source *own, mr_column *column, int at, uint32
         mr_column_append_null(column, row);
         return MR_OK;
     }
-    if (text.ptr == NULL && type == MR_TYPE_STRING)
+    if (text.ptr == NULL && sqlite3_errcode(own->db.handle) == SQLITE_NOMEM)
         return mr_sqlite_fail(&own->db, SQLITE_NOMEM, "read a value", err);
     *bytes += text.len;
     MR_TRY(mr_column_append(column, row, text, err));

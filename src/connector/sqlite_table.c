@@ -277,12 +277,6 @@ static mr_code has_unique(mr_sqlite_table *table, const char *const *keys, uint3
     mr_buffer_reset(sql);
     MR_TRY(mr_buffer_append(sql, MR_SLICE("INSERT INTO main."), err));
     MR_TRY(mr_sqlite_quote(sql, mr_slice_text(table->into), err));
-    MR_TRY(mr_buffer_append(sql, MR_SLICE(" DEFAULT VALUES"), err));
-    mr_sqlite_stmt stmt = {0};
-    MR_TRY(mr_sqlite_prepare(&stmt, table->db, mr_buffer_slice(sql), "look at the table", err));
-    mr_sqlite_finish(&stmt);
-
-    sql->len -= strlen(" DEFAULT VALUES");
     MR_TRY(mr_buffer_append(sql, MR_SLICE(" ("), err));
     MR_TRY(mr_sqlite_quote_list(sql, keys, key_count, err));
     MR_TRY(mr_buffer_append(sql, MR_SLICE(") VALUES ("), err));
@@ -291,6 +285,7 @@ static mr_code has_unique(mr_sqlite_table *table, const char *const *keys, uint3
     MR_TRY(mr_buffer_append(sql, MR_SLICE(") ON CONFLICT ("), err));
     MR_TRY(mr_sqlite_quote_list(sql, keys, key_count, err));
     MR_TRY(mr_buffer_append(sql, MR_SLICE(") DO NOTHING"), err));
+    mr_sqlite_stmt stmt = {0};
     const mr_code rc =
         mr_sqlite_prepare(&stmt, table->db, mr_buffer_slice(sql), "look at the keys", err);
     mr_sqlite_finish(&stmt);

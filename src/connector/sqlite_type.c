@@ -8,6 +8,7 @@
 
 /* Integers up to here are doubles exactly. */
 #define DOUBLE_INT_MAX ((int64_t)1 << 53)
+#define JSON_DEPTH_MAX 1024 /* deeper text is a string */
 
 static bool contains(mr_slice text, const char *upper)
 {
@@ -63,6 +64,7 @@ mr_type mr_sqlite_hint_of(mr_slice declared)
         {"datetime", MR_TYPE_TIMESTAMP}, {"date", MR_TYPE_DATE},
         {"uuid", MR_TYPE_UUID},          {"decimal_text", MR_TYPE_DECIMAL},
         {"number_text", MR_TYPE_NUMBER}, {"time_text", MR_TYPE_TIME},
+        {"json", MR_TYPE_JSON},
     };
     for (size_t i = 0; i < MR_COUNT_OF(hints); i++)
         if (contains(declared, hints[i].part)) return hints[i].type;
@@ -113,6 +115,100 @@ static bool is_number(mr_slice text)
     return at == text.len;
 }
 
+/* --- is it one compact JSON object or array?
+ * ------------------------------------------------------ */
+
+typedef struct json_scan {
+    const char *at, *end;
+    unsigned depth;
+    uint64_t objects[JSON_DEPTH_MAX / 64]; /* a bit per open level: 1 = object */
+} json_scan;
+
+static bool take(json_scan *scan, char byte)
+{
+    if (scan->at == scan->end || *scan->at != byte) return false;
+    scan->at++;
+    return true;
+}
+
+static bool in_object(const json_scan *scan)
+{
+    const unsigned level = scan->depth - 1;
+    return (scan->objects[level / 64] >> level % 64 & 1) != 0;
+}
+
+static bool take_escape(json_scan *scan)
+{
+    if (scan->at == scan->end) return false;
+    const char kind = *scan->at++;
+    if (kind != 'u') return kind != 0 && strchr("\"\\/bfnrt", kind) != NULL;
+    for (int i = 0; i < 4; i++, scan->at++) {
+        if (scan->at == scan->end) return false;
+        const char digit = *scan->at;
+        const char letter = (char)(digit | 0x20);
+        if ((digit < '0' || digit > '9') && (letter < 'a' || letter > 'f')) return false;
+    }
+    return true;
+}
+
+static bool take_string(json_scan *scan)
+{
+    if (!take(scan, '"')) return false;
+    while (scan->at < scan->end) {
+        const unsigned char byte = (unsigned char)*scan->at++;
+        if (byte == '"') return true;
+        if (byte < 0x20 || (byte == '\\' && !take_escape(scan))) return false;
+    }
+    return false;
+}
+
+static bool take_scalar(json_scan *scan)
+{
+    if (scan->at < scan->end && *scan->at == '"') return take_string(scan);
+    const char *from = scan->at;
+    while (scan->at < scan->end && *scan->at != ',' && *scan->at != ']' && *scan->at != '}')
+        scan->at++;
+    const mr_slice word = {from, (size_t)(scan->at - from)};
+    return mr_slice_is(word, "null") || mr_slice_is(word, "true") || mr_slice_is(word, "false") ||
+           is_number(word);
+}
+
+static bool take_key(json_scan *scan)
+{
+    return !in_object(scan) || (take_string(scan) && take(scan, ':'));
+}
+
+/* A scalar, or the start of a container up to its first value. *out_inside: a value must follow. */
+static bool take_value(json_scan *scan, bool *out_inside)
+{
+    *out_inside = false;
+    const bool object = take(scan, '{');
+    if (!object && !take(scan, '[')) return take_scalar(scan);
+    if (take(scan, object ? '}' : ']')) return true;
+    if (scan->depth == JSON_DEPTH_MAX) return false;
+    const uint64_t bit = (uint64_t)1 << scan->depth % 64;
+    uint64_t *word = &scan->objects[scan->depth++ / 64];
+    *word = object ? *word | bit : *word & ~bit;
+    *out_inside = true;
+    return take_key(scan);
+}
+
+/* No white space outside strings: text that came from elsewhere and has some stays a string. */
+static bool is_compact_json(mr_slice text)
+{
+    if (text.len < 2 || (text.ptr[0] != '{' && text.ptr[0] != '[')) return false;
+    json_scan scan = {.at = text.ptr, .end = text.ptr + text.len};
+    for (;;) {
+        bool inside;
+        if (!take_value(&scan, &inside)) return false;
+        if (inside) continue;
+        while (scan.depth > 0 && take(&scan, in_object(&scan) ? '}' : ']'))
+            scan.depth--;
+        if (scan.depth == 0) return scan.at == scan.end;
+        if (!take(&scan, ',') || !take_key(&scan)) return false;
+    }
+}
+
 static bool is_timestamp(mr_slice text, mr_time_layout *layout)
 {
     mr_time_layout found = 0;
@@ -132,12 +228,12 @@ bool mr_sqlite_fits_hint(mr_slice text, mr_type hint, mr_time_layout *layout)
     case MR_TYPE_TIME: return is_time(text);
     case MR_TYPE_TIMESTAMP: return is_timestamp(text, layout);
     case MR_TYPE_UUID: return mr_text_is_uuid(text);
+    case MR_TYPE_JSON: return is_compact_json(text);
     case MR_TYPE_NULL:
     case MR_TYPE_INT:
     case MR_TYPE_FLOAT:
     case MR_TYPE_STRING:
     case MR_TYPE_BYTES:
-    case MR_TYPE_JSON:
     case MR_TYPE_MIXED:
     case MR_TYPE_COUNT: return false;
     }

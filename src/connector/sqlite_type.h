@@ -15,7 +15,8 @@
  *     mixed, only nulls             (none)            each value as what it is
  *
  * Reading back, TEXT in a column declared BOOLEAN_TEXT is a bool if it is spelled like one; the
- * names BOOLEAN, DATE, DATETIME, TIMESTAMP and UUID give the same hint. A hint never changes bytes.
+ * names BOOLEAN, DATE, DATETIME, TIMESTAMP, UUID and JSON give the same hint. A hint never changes
+ * bytes.
  *
  * Thread: pure functions. */
 #ifndef MR_CONNECTOR_SQLITE_TYPE_H

@@ -219,6 +219,7 @@ static mr_code configure(mr_sqlite *db, const mr_sqlite_options *options, mr_err
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DEFENSIVE, 1, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0, NULL);
     sqlite3_db_config(db->handle, SQLITE_DBCONFIG_DQS_DML, 0, NULL);
+    sqlite3_db_config(db->handle, SQLITE_DBCONFIG_ENABLE_FKEY, 0, NULL);
     if (options->cancelled != NULL)
         sqlite3_progress_handler(db->handle, CANCEL_OPS, is_cancelled, options->cancelled);
     char sql[256];

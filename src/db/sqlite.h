@@ -16,7 +16,8 @@
  * path: "file:x" and ":memory:" are files of that name.
  *
  * Files are treated as hostile: schemas are not trusted to call functions with side effects,
- * damaged cells are looked for, and nothing maps the file into memory.
+ * damaged cells are looked for, and nothing maps the file into memory. Foreign keys are not checked
+ * (SQLite's own default), whatever the library was built with.
  *
  * Errors say what could not be done to which file, in SQLite's words, and what would help:
  *
