@@ -90,6 +90,7 @@ typedef struct mr_job {
     mr_buffer encoded;      /* what encoding gave */
     mr_buffer packed;       /* `encoded`, compressed, when the destination compresses */
     mr_reject_list refused; /* rows that the destination cannot hold; row_before is the row */
+    mr_arena notes;         /* texts of refused rows whose source has no text of its own */
     /* All below is zeroed by mr_job_reset(). */
     uint64_t sequence;
     uint64_t offset;             /* place of bytes.ptr[0] in the decoded stream of its file */
@@ -107,6 +108,7 @@ typedef struct mr_job {
     bool from_batch;       /* the source filled `batch`: there is nothing to read */
     bool exact;            /* the piece begins at a record boundary for certain */
     bool unguessed;        /* no record boundary was found in the piece */
+    bool shaped;           /* a batch of the source's that has been through select and rename */
     bool done;             /* the whole piece has been read */
     mr_text_result result; /* counts from `start` so far */
     uint64_t row_count; /* rows read so far: records less rejects, more where a record gives many */
@@ -193,6 +195,10 @@ typedef struct mr_destination_ops {
 
 void mr_job_init(mr_job *job);
 void mr_job_done(mr_job *job);
+/* Gives the refused rows from number `from` on their places in the piece and their text. To be
+ * called while row_before is still the row's number in job->batch; rows that have their place
+ * already keep it. */
+void mr_job_place_refused(mr_job *job, uint32_t from);
 /* Empty again, memory kept (what one huge record inflated is given back). */
 void mr_job_reset(mr_job *job);
 

@@ -128,8 +128,10 @@ static mr_code csv_encode(void *lane_state, mr_job *job, mr_error *err)
     mr_batch *batch = &job->batch;
     if (MR_UNLIKELY(batch->column_count > d->column_count)) {
         uint8_t keep[MR_BATCH_MAX_ROWS / 8];
+        const uint32_t from = job->refused.count;
         memset(keep, 0xff, sizeof keep);
         MR_TRY(refuse_strangers(d, job, keep, err));
+        mr_job_place_refused(job, from);
         mr_batch_drop_columns(batch, d->column_count);
         mr_batch_keep_rows(batch, keep);
     }

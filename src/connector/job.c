@@ -2,6 +2,7 @@
 #include "connector/connector.h"
 
 #define MAX_PIECE_BYTES ((size_t)1 << 30)
+#define MAX_NOTES_BYTES ((size_t)256 << 20)
 #define KEEP_BYTES      ((size_t)4 << 20)
 
 void mr_job_init(mr_job *job)
@@ -13,6 +14,7 @@ void mr_job_init(mr_job *job)
     mr_batch_init(&job->batch, 0);
     mr_reject_list_init(&job->rejects);
     mr_reject_list_init(&job->refused);
+    mr_arena_init(&job->notes, "job.notes", MAX_NOTES_BYTES);
 }
 
 void mr_job_done(mr_job *job)
@@ -23,6 +25,7 @@ void mr_job_done(mr_job *job)
     mr_batch_done(&job->batch);
     mr_reject_list_done(&job->rejects);
     mr_reject_list_done(&job->refused);
+    mr_arena_done(&job->notes);
 }
 
 static void empty(mr_buffer *buffer)
@@ -39,5 +42,65 @@ void mr_job_reset(mr_job *job)
     mr_batch_reset(&job->batch);
     mr_reject_list_reset(&job->rejects);
     mr_reject_list_reset(&job->refused);
+    mr_arena_reset(&job->notes);
     memset((char *)job + offsetof(mr_job, sequence), 0, sizeof *job - offsetof(mr_job, sequence));
+}
+
+static size_t cell_room(const mr_column *column, uint32_t row)
+{
+    return mr_column_text(column, row).len * 2 + 3; /* every byte a quote, two around, a comma */
+}
+
+static char *put_cell(char *to, mr_slice text, bool null)
+{
+    bool quote = text.len == 0 && !null;
+    for (size_t i = 0; i < text.len && !quote; i++)
+        quote = strchr(",\"\r\n", text.ptr[i]) != NULL;
+    if (quote) *to++ = '"';
+    for (size_t i = 0; i < text.len; i++) {
+        if (text.ptr[i] == '"') *to++ = '"';
+        *to++ = text.ptr[i];
+    }
+    if (quote) *to++ = '"';
+    return to;
+}
+
+/* A row that came without text is kept for the quarantine as a CSV record of its cells. */
+static mr_slice text_of_row(mr_job *job, uint32_t row)
+{
+    const mr_batch *batch = &job->batch;
+    size_t room = 1;
+    for (uint32_t c = 0; c < batch->column_count; c++)
+        room += cell_room(&batch->columns[c], row);
+    char *text = mr_arena_take(&job->notes, room);
+    if (text == NULL) return (mr_slice){0};
+    char *to = text;
+    for (uint32_t c = 0; c < batch->column_count; c++) {
+        if (c > 0) *to++ = ',';
+        to = put_cell(to, mr_column_text(&batch->columns[c], row),
+                      mr_column_is_null(&batch->columns[c], row));
+    }
+    return (mr_slice){text, (size_t)(to - text)};
+}
+
+void mr_job_place_refused(mr_job *job, uint32_t from)
+{
+    const mr_batch *batch = &job->batch;
+    for (uint32_t i = from; i < job->refused.count; i++) {
+        mr_reject *reject = mr_reject_at(&job->refused, i);
+        const uint32_t row = reject->row_before;
+        if (reject->placed) continue;
+        reject->placed = true;
+        reject->record = batch->origin.record + batch->row_record[row];
+        if (batch->origin.bytes.ptr == NULL) {
+            reject->raw = text_of_row(job, row);
+            reject->byte_length = reject->raw.len;
+            continue;
+        }
+        reject->line = batch->origin.line + batch->row_line[row];
+        reject->byte_offset = batch->origin.byte_offset + batch->row_offset[row];
+        reject->byte_length = batch->row_length[row];
+        reject->raw =
+            (mr_slice){batch->origin.bytes.ptr + batch->row_offset[row], batch->row_length[row]};
+    }
 }

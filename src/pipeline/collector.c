@@ -145,7 +145,7 @@ static mr_code write_piece(mr_collector *c, mr_job *job, mr_error *err)
     for (;;) {
         const uint32_t refused = job->refused.count;
         MR_TRY(destination->write(c->config->destination_state, job, err));
-        if (destination->encode == NULL) mr_lane_place_refused(job, refused);
+        if (destination->encode == NULL) mr_job_place_refused(job, refused);
         if (job->done) return MR_OK;
         mr_lane_work(&c->lane, job, rows_left(c) - job->encoded_rows);
         if (job->code != MR_OK) return fail_in_piece(job, err);

@@ -86,22 +86,6 @@ static void cut_at_limit(mr_job *job, uint64_t rows, uint32_t rejects_before)
     job->done = true;
 }
 
-void mr_lane_place_refused(mr_job *job, uint32_t from)
-{
-    const mr_batch *batch = &job->batch;
-    for (uint32_t i = from; i < job->refused.count; i++) {
-        mr_reject *reject = mr_reject_at(&job->refused, i);
-        const uint32_t row = reject->row_before;
-        reject->record = batch->origin.record + batch->row_record[row];
-        reject->line = batch->origin.line + batch->row_line[row];
-        reject->byte_offset = batch->origin.byte_offset + batch->row_offset[row];
-        reject->byte_length = batch->row_length[row];
-        if (batch->origin.bytes.ptr != NULL)
-            reject->raw = (mr_slice){batch->origin.bytes.ptr + batch->row_offset[row],
-                                     batch->row_length[row]};
-    }
-}
-
 static mr_code read_some(mr_lane *lane, mr_job *job, uint64_t *row_limit)
 {
     const uint32_t rejects_before = job->rejects.count;
@@ -123,7 +107,7 @@ static mr_code encode(mr_lane *lane, mr_job *job)
 {
     const uint32_t from = job->refused.count;
     MR_TRY(lane->config->destination->encode(lane->destination_lane, job, &job->error));
-    mr_lane_place_refused(job, from);
+    mr_job_place_refused(job, from);
     return MR_OK;
 }
 
@@ -133,8 +117,9 @@ static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
     const bool encodes = config->destination->encode != NULL;
     do {
         MR_TRY(read_some(lane, job, &row_limit));
-        if (config->shape != NULL)
+        if (config->shape != NULL && !job->shaped)
             MR_TRY(config->shape(config->shape_context, &job->batch, &job->error));
+        job->shaped = job->from_batch;
         if (encodes) MR_TRY(encode(lane, job));
     } while (!job->done && encodes);
     if (encodes && job->done && config->destination->finish_piece != NULL)

@@ -35,8 +35,4 @@ void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state);
  * (the rest of it is then done without being looked at). The outcome is in job->code. */
 void mr_lane_work(mr_lane *lane, mr_job *job, uint64_t row_limit);
 
-/* Gives the refused rows from number `from` on their places in the piece, while their batch is
- * there. */
-void mr_lane_place_refused(mr_job *job, uint32_t from);
-
 #endif
