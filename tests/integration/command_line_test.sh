@@ -56,6 +56,8 @@ expect 2 '' "contradicts 'path: b.csv.gz'" copy a.csv b.csv.gz --compression zst
 for verb in state replay serve store exporter profile; do
     expect 2 '' "'$verb' is not built yet in this version" "$verb" --any flag
 done
+printf 'a,b\n1,2\n' >a.csv
+expect 0 'ok' '' copy a.csv b.csv --dry-run
 [ ! -e b.csv ] && [ ! -e b.csv.part ] || { echo "FAILED: something was written"; failed=1; }
 if "$MILLRACE" help >/dev/full 2>err; then echo "FAILED: a full disk went unnoticed"; failed=1; fi
 "$MILLRACE" help --man | head -1 >/dev/null # a reader that leaves is no error
