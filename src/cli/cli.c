@@ -50,6 +50,7 @@ static int fail_arguments(const mr_args *args, mr_code code, const mr_error *err
 static int dispatch(mr_args *args)
 {
     if (args->help) return mr_cmd_help_verb(args);
+    if (args->config.dry_run) return mr_cmd_check(args); /* the plan, and nothing else */
     if (args->verb->run != NULL) return args->verb->run(args);
     fprintf(stderr, "millrace: '%s' is not built yet in this version\n", args->verb->name);
     return MR_EXIT_USAGE;

@@ -175,7 +175,7 @@ const mr_option mr_config_table[] = {
 
     {.name = "performance.batch_size", .aliases = "batch_size", COUNT_OR_AUTO(performance.batch_size), .fallback = "auto", .help = "records handed on at a time; auto is by bytes for CSV and JSON and 1000 elsewhere"},
     {.name = "performance.workers", .aliases = "workers", WORKER_COUNT(performance.workers), .fallback = "auto", .help = "threads that parse and write records; auto is one per CPU; results do not depend on it"},
-    {.name = "performance.max_concurrency", .aliases = "max_concurrency", WORKER_COUNT(performance.max_concurrency), .fallback = "auto", .help = "concurrent requests to a destination; auto is twice the CPUs"},
+    {.name = "performance.max_concurrency", .aliases = "max_concurrency", WORKER_COUNT(performance.max_concurrency), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "auto", .help = "concurrent requests to a destination; auto is twice the CPUs"},
     {.name = "performance.flush_interval", .aliases = "flush_interval", .type = MR_OPTION_DURATION_NS, AT(performance.flush_interval_ns), .fallback = "10s", .range = {1, 3600 * SECOND}, .help = "a batch waits no longer than this for more records"},
     {.name = "performance.memory_limit_mb", .aliases = "performance.memory_limit memory_limit_mb memory_limit memory.max_memory", PARSED(parse_memory, performance.memory_limit_bytes, "MiB (1024) or a size (512MiB), at least 16MiB"), .fallback = "1024", .help = "ceiling for store, queues and buffers together"},
     {.name = "performance.streaming_mode", .aliases = "streaming_mode", .type = MR_OPTION_BOOL, AT(performance.streaming_mode), .fallback = "false", .help = "each record leaves as soon as it can; row storage"},

@@ -126,8 +126,9 @@ MR_TEST(a_pipeline_file_fills_everything)
     MR_EXPECT_TEXT(c->observability.metrics_address, "127.0.0.1:9999");
     MR_EXPECT_I64(c->timeout_ns, ==, 3600000000000);
     MR_EXPECT_I64(c->lossy, ==, MR_LOSSY_ALLOW);
-    MR_EXPECT_TEXT(c->notes->text, "p.yaml:18:74: reliability.circuit_breaker has no effect: file "
-                                   "connectors make no network requests");
+    MR_EXPECT_TEXT(c->notes->next->text,
+                   "p.yaml:18:74: reliability.circuit_breaker has no effect: file "
+                   "connectors make no network requests");
     mr_arena_done(&f.arena);
 }
 

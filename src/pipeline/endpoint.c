@@ -291,8 +291,7 @@ static mr_code percent_decode(mr_endpoint *endpoint, mr_slice text, mr_slice *ou
             const int low = i + 2 < text.len ? hex_digit(text.ptr[i + 2]) : -1;
             if (high < 0 || low < 0 || high + low == 0)
                 return mr_fail(err, MR_ERR_USAGE,
-                               "'%.*s': '%%' wants two hexadecimal digits, not 00",
-                               MR_SLICE_ARGS(shown(text)));
+                               "'%%' after '?' wants two hexadecimal digits, not 00");
             byte = (char)(high * 16 + low);
             i += 2;
         }
@@ -306,9 +305,8 @@ static mr_code parse_query_part(mr_endpoint *endpoint, mr_slice part, mr_option_
                                 mr_error *err)
 {
     const char *equals = part.len > 0 ? memchr(part.ptr, '=', part.len) : NULL;
-    if (equals == NULL || equals == part.ptr)
-        return mr_fail(err, MR_ERR_USAGE, "expected key=value after '?', found '%.*s'",
-                       MR_SLICE_ARGS(shown(part)));
+    if (equals == NULL || equals == part.ptr) /* not shown: it may be the rest of a password */
+        return mr_fail(err, MR_ERR_USAGE, "expected key=value&key=value after '?'");
     const size_t at = (size_t)(equals - part.ptr);
     mr_slice key, value;
     MR_TRY(percent_decode(endpoint, mr_slice_of(part.ptr, at), &key, err));
