@@ -304,7 +304,7 @@ static mr_code read_one(call *c, bool *out_more)
 
 /* A run of records of the index: `count` of them, all with as many fields as the schema. Field k of
  * the run lies between at[k] and at[k + 1]. */
-typedef struct run {
+typedef struct record_run {
     const uint32_t *at;
     uint32_t fields;
     uint32_t count;
