@@ -380,10 +380,10 @@ MR_TEST(paths_that_mean_descriptors_are_known)
         const char *path;
         int fd;
     } rows[] = {
-        {"-", 7},          {"/dev/stdin", 0},      {"/dev/stdout", 1},
-        {"/dev/stderr", 2}, {"/dev/fd/13", 13},     {"/proc/self/fd/4", 4},
-        {"/dev/fd/", -1},  {"/dev/fd/1x", -1},     {"/dev/fd/99999999999999999999", -1},
-        {"/dev/null", -1}, {"x", -1},              {"--", -1},
+        {"-", 7},           {"/dev/stdin", 0},  {"/dev/stdout", 1},
+        {"/dev/stderr", 2}, {"/dev/fd/13", 13}, {"/proc/self/fd/4", 4},
+        {"/dev/fd/", -1},   {"/dev/fd/1x", -1}, {"/dev/fd/99999999999999999999", -1},
+        {"/dev/null", -1},  {"x", -1},          {"--", -1},
     };
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++)
         MR_EXPECT_I64(mr_file_path_fd(rows[i].path, 7), ==, rows[i].fd);

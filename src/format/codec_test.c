@@ -9,9 +9,9 @@ static mr_error err;
 
 static const mr_codec all_codecs[] = {MR_CODEC_GZIP, MR_CODEC_DEFLATE, MR_CODEC_ZSTD, MR_CODEC_LZ4};
 
-#define EACH_CODEC(codec)                                                                          \
-    for (size_t codec##_i = 0; codec##_i < MR_COUNT_OF(all_codecs); codec##_i++)                   \
-        for (mr_codec codec = all_codecs[codec##_i], codec##_once = 1; codec##_once;               \
+#define EACH_CODEC(codec)                                                            \
+    for (size_t codec##_i = 0; codec##_i < MR_COUNT_OF(all_codecs); codec##_i++)     \
+        for (mr_codec codec = all_codecs[codec##_i], codec##_once = 1; codec##_once; \
              codec##_once = 0)
 
 /* Text that compresses, and does not repeat exactly. */
@@ -101,8 +101,7 @@ MR_TEST(every_split_and_every_room_gives_the_same_bytes)
                     decode(stream, mr_buffer_slice(&packed), split, packed.len, room, &out));
                 MR_EXPECT(mr_slice_equal(mr_buffer_slice(&out), sample(700)));
                 mr_buffer_reset(&out);
-                MR_EXPECT_OK(
-                    decode(stream, mr_buffer_slice(&packed), split, 1, room, &out));
+                MR_EXPECT_OK(decode(stream, mr_buffer_slice(&packed), split, 1, room, &out));
                 MR_EXPECT(mr_slice_equal(mr_buffer_slice(&out), sample(700)));
             }
         mr_decompressor_close(stream);
@@ -215,6 +214,7 @@ MR_TEST(all_whole_blocks_before_a_damaged_one_are_delivered)
 {
     EACH_CODEC(codec)
     {
+        if (codec == MR_CODEC_DEFLATE) continue; /* without a checksum, most damage is data */
         mr_buffer packed = new_buffer(), out = new_buffer();
         mr_decompressor *stream = new_decompressor(codec);
         compress(codec, sample(2000000), &packed);
@@ -260,7 +260,8 @@ MR_TEST(every_changed_byte_is_an_error_or_harmless_and_never_a_crash)
     }
 }
 
-static void expect_fails_after(mr_codec codec, mr_slice piece, mr_slice tail, const char *wanted)
+/* `piece` holds "hello"; what follows is unexpected at byte `offset`, or fine (-1). */
+static void expect_after(mr_codec codec, mr_slice piece, mr_slice tail, int64_t offset)
 {
     mr_buffer packed = new_buffer(), out = new_buffer();
     mr_decompressor *stream = new_decompressor(codec);
@@ -269,14 +270,15 @@ static void expect_fails_after(mr_codec codec, mr_slice piece, mr_slice tail, co
     MR_EXPECT_OK(mr_buffer_append(&packed, tail, &err));
     for (size_t split = 0; split <= packed.len; split++) {
         mr_buffer_reset(&out);
-        const mr_code rc =
-            decode(stream, mr_buffer_slice(&packed), split, packed.len, 64, &out);
+        const mr_code rc = decode(stream, mr_buffer_slice(&packed), split, packed.len, 64, &out);
         MR_EXPECT_SLICE(mr_buffer_slice(&out), "hello");
-        if (wanted == NULL) {
+        if (offset < 0) {
             MR_EXPECT_I64(rc, ==, MR_OK);
             continue;
         }
-        snprintf(text, sizeof text, wanted, mr_codec_name(codec), piece.len);
+        snprintf(text, sizeof text,
+                 "unexpected bytes after the end of the %s data, at byte %" PRId64,
+                 mr_codec_name(codec), offset);
         MR_EXPECT_I64(rc, ==, MR_ERR_INPUT);
         MR_EXPECT_TEXT(err.text, text);
     }
@@ -285,8 +287,6 @@ static void expect_fails_after(mr_codec codec, mr_slice piece, mr_slice tail, co
     mr_buffer_done(&out);
 }
 
-#pragma GCC diagnostic ignored "-Wformat-nonliteral"
-
 MR_TEST(what_may_follow_the_last_piece)
 {
     EACH_CODEC(codec)
@@ -294,10 +294,9 @@ MR_TEST(what_may_follow_the_last_piece)
         mr_buffer piece = new_buffer();
         compress(codec, MR_SLICE("hello"), &piece);
         const mr_slice whole = mr_buffer_slice(&piece);
-        const char *unexpected = "unexpected bytes after the end of the %s data, at byte %zu";
-        expect_fails_after(codec, whole, MR_SLICE("garbage!"), unexpected);
-        expect_fails_after(codec, whole, MR_SLICE("\0\0\0\0\0\0\0\0\0"),
-                           codec == MR_CODEC_GZIP ? NULL : unexpected);
+        expect_after(codec, whole, MR_SLICE("garbage!"), (int64_t)whole.len);
+        expect_after(codec, whole, MR_SLICE("\0\0\0\0\0\0\0\0\0"),
+                     codec == MR_CODEC_GZIP ? -1 : (int64_t)whole.len);
         mr_buffer_done(&piece);
     }
 }
@@ -310,10 +309,7 @@ MR_TEST(only_zeros_may_follow_zero_padding_of_gzip)
     MR_EXPECT_OK(mr_buffer_append(&packed, MR_SLICE("\0\0"), &err));
     mr_buffer more = new_buffer();
     compress(MR_CODEC_GZIP, MR_SLICE("again"), &more);
-    char wanted[100];
-    snprintf(wanted, sizeof wanted,
-             "unexpected bytes after the end of the gzip data, at byte %zu", len + 2);
-    expect_fails_after(MR_CODEC_GZIP, mr_buffer_slice(&packed), mr_buffer_slice(&more), wanted);
+    expect_after(MR_CODEC_GZIP, mr_buffer_slice(&packed), mr_buffer_slice(&more), (int64_t)len + 2);
     mr_buffer_done(&packed);
     mr_buffer_done(&more);
 }
@@ -322,13 +318,11 @@ MR_TEST(only_zeros_may_follow_zero_padding_of_gzip)
 
 MR_TEST(deflate_reads_zlib_framing_too)
 {
-    /* zlib.compress(b"hello hello hello") and its raw form, by Python's zlib */
+    /* "hello hello hello" as zlib stream and as raw stream, both by Python's zlib. */
     expect_decodes(MR_CODEC_DEFLATE,
-                   mr_slice_of("\x78\x9c\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x27\x00\x3a\xda\x06\x5d",
-                               16),
+                   MR_SLICE("\x78\xda\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x90\x00\x3a\x2e\x06\x7d"),
                    MR_SLICE("hello hello hello"));
-    expect_decodes(MR_CODEC_DEFLATE,
-                   mr_slice_of("\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x27\x00", 10),
+    expect_decodes(MR_CODEC_DEFLATE, MR_SLICE("\xcb\x48\xcd\xc9\xc9\x57\xc8\x40\x90\x00"),
                    MR_SLICE("hello hello hello"));
 }
 
@@ -381,8 +375,7 @@ MR_TEST(levels_are_numbers_in_range_or_names)
     };
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
         int level = -1;
-        const mr_code rc =
-            mr_codec_level(rows[i].codec, mr_slice_text(rows[i].text), &level, &err);
+        const mr_code rc = mr_codec_level(rows[i].codec, mr_slice_text(rows[i].text), &level, &err);
         MR_EXPECT_I64(rc, ==, rows[i].level < 0 ? MR_ERR_USAGE : MR_OK);
         MR_EXPECT_I64(level, ==, rows[i].level);
     }
@@ -457,15 +450,22 @@ MR_TEST(magic_bytes_tell_the_codec_as_soon_as_they_can)
         {{"P\n", 2}, MR_CODEC_NONE, 2},
         {{"PK,1\n", 5}, MR_CODEC_NONE, 3},
         {{"Q*M\n", 4}, MR_CODEC_NONE, 4},
-        {{"\xef\xbb\xbf" "a", 4}, MR_CODEC_NONE, 1},
-        {{"\xff\xfe" "a", 3}, MR_CODEC_NONE, 2},
+        {{"\xef\xbb\xbf"
+          "a",
+          4},
+         MR_CODEC_NONE,
+         1},
+        {{"\xff\xfe"
+          "a",
+          3},
+         MR_CODEC_NONE,
+         2},
     };
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++)
         for (size_t len = 0; len <= rows[i].head.len; len++) {
             const mr_slice head = mr_slice_of(rows[i].head.ptr, len);
             const bool told = len >= rows[i].decided;
-            MR_EXPECT_I64(mr_codec_detect(head, false), ==,
-                          told ? rows[i].codec : MR_CODEC_AUTO);
+            MR_EXPECT_I64(mr_codec_detect(head, false), ==, told ? rows[i].codec : MR_CODEC_AUTO);
             MR_EXPECT_I64(mr_codec_detect(head, true), ==, told ? rows[i].codec : MR_CODEC_NONE);
         }
 }
@@ -505,8 +505,10 @@ MR_TEST(the_command_line_tools_read_what_we_write_and_the_reverse)
         {MR_CODEC_LZ4, "lz4 -q -c -9 -B4 -BX -BD --content-size", "lz4 -q -d -c"},
         {MR_CODEC_LZ4, "lz4 -q -c -B7 --no-frame-crc", "lz4 -q -d -c"},
         {MR_CODEC_DEFLATE,
-         "python3 -c 'import sys,zlib;sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read()))'",
-         "python3 -c 'import sys,zlib;sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read(),-15))'"},
+         "python3 -c 'import "
+         "sys,zlib;sys.stdout.buffer.write(zlib.compress(sys.stdin.buffer.read()))'",
+         "python3 -c 'import "
+         "sys,zlib;sys.stdout.buffer.write(zlib.decompress(sys.stdin.buffer.read(),-15))'"},
     };
     const mr_slice plain = sample(1500000);
     char a[128], b[128], command[512];
@@ -526,12 +528,11 @@ MR_TEST(the_command_line_tools_read_what_we_write_and_the_reverse)
         mr_buffer ours = new_buffer();
         mr_compressor *stream;
         MR_EXPECT_OK(mr_compressor_open(&stream, tools[i].codec, 1, &err));
+        MR_EXPECT_OK(mr_compressor_block(stream, mr_slice_of(plain.ptr, 700000), &ours, &err));
         MR_EXPECT_OK(
-            mr_compressor_block(stream, mr_slice_of(plain.ptr, 700000), &ours, &err));
-        MR_EXPECT_OK(mr_compressor_write(stream, mr_slice_of(plain.ptr + 700000, 300000), &ours,
-                                         &err));
-        MR_EXPECT_OK(mr_compressor_write(stream, mr_slice_of(plain.ptr + 1000000, 500000), &ours,
-                                         &err));
+            mr_compressor_write(stream, mr_slice_of(plain.ptr + 700000, 300000), &ours, &err));
+        MR_EXPECT_OK(
+            mr_compressor_write(stream, mr_slice_of(plain.ptr + 1000000, 500000), &ours, &err));
         MR_EXPECT_OK(mr_compressor_end(stream, &ours, &err));
         MR_EXPECT_OK(mr_compressor_block(stream, MR_SLICE(""), &ours, &err));
         MR_EXPECT_OK(mr_buffer_append(&ours, mr_codec_tail(tools[i].codec), &err));

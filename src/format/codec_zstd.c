@@ -65,8 +65,8 @@ static mr_code problem_of(size_t rc, mr_decode_step *step)
     }
 }
 
-/* The library forgets what it made when it fails in the same call, so it gets no more input than the
- * step it announced: a block. That is also its fastest way, straight from our buffer. */
+/* The library forgets what it made when it fails in the same call, so it gets no more input than
+ * the step it announced: a block. That is also its fastest way, straight from our buffer. */
 static mr_code step_unzstd(void *state, mr_decode_step *step)
 {
     unzstd *self = state;

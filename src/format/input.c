@@ -92,8 +92,8 @@ mr_code mr_input_open(mr_input **out, const mr_input_options *options, mr_error 
     return finish_open(input, rc, out);
 }
 
-mr_code mr_input_open_fd(mr_input **out, int fd, const char *label,
-                         const mr_input_options *options, mr_error *err)
+mr_code mr_input_open_fd(mr_input **out, int fd, const char *label, const mr_input_options *options,
+                         mr_error *err)
 {
     mr_input *input = NULL;
     MR_TRY(new_input(&input, options, err));
@@ -160,7 +160,8 @@ mr_code mr_input_next_file(mr_input *input, bool *out_has, mr_error *err)
 
 mr_code mr_input_unchanged(mr_input *input, mr_error *err)
 {
-    for (uint32_t i = 0; i <= input->current; i++) look_for_change(input, i);
+    for (uint32_t i = 0; i <= input->current; i++)
+        look_for_change(input, i);
     if (!input->has_changed) return MR_OK;
     if (err != NULL) *err = input->change_err;
     return input->change_err.code;
@@ -206,8 +207,7 @@ const char *mr_input_file_name(const mr_input *input, uint32_t file)
 mr_identity mr_input_identity(const mr_input *input, uint32_t file)
 {
     mr_identity identity = input->files[file].identity;
-    if (!input->files[file].was_opened &&
-        !mr_identity_of_path(input->paths.names[file], &identity))
+    if (!input->files[file].was_opened && !mr_identity_of_path(input->paths.names[file], &identity))
         identity = (mr_identity){0};
     return identity;
 }
