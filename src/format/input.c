@@ -186,6 +186,16 @@ mr_code mr_input_pread(const mr_input *input, uint32_t file, uint64_t offset, ch
     return mr_file_pread(&self->file, self->start + offset, to, len, out_got, err);
 }
 
+mr_code mr_input_pread_raw(const mr_input *input, uint32_t file, uint64_t offset, char *to,
+                           size_t len, size_t *out_got, mr_error *err)
+{
+    const mr_file *self = &input->files[file].file;
+    if (!self->is_open || !self->is_regular)
+        return mr_fail(err, MR_ERR_USAGE, "'%s' can be read in order only",
+                       mr_input_file_name(input, file));
+    return mr_file_pread(self, offset, to, len, out_got, err);
+}
+
 /* --- about the files -------------------------------------------------------------------------- */
 
 uint32_t mr_input_file_count(const mr_input *input)

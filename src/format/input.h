@@ -90,6 +90,11 @@ bool mr_input_is_direct(const mr_input *input, uint64_t *out_size);
 MR_NODISCARD MR_HOT mr_code mr_input_pread(const mr_input *input, uint32_t file, uint64_t offset,
                                            char *to, size_t len, size_t *out_got, mr_error *err);
 
+/* The same in the file as it is, compressed and with its mark, for fingerprints: of any regular
+ * file that is open. MR_ERR_USAGE when `file` is not. */
+MR_NODISCARD mr_code mr_input_pread_raw(const mr_input *input, uint32_t file, uint64_t offset,
+                                        char *to, size_t len, size_t *out_got, mr_error *err);
+
 /* --- about the files -------------------------------------------------------------------------- */
 
 uint32_t mr_input_file_count(const mr_input *input);

@@ -6,53 +6,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "support/files.h"
 #include "support/test.h"
 
 static mr_error err;
-
-static const char *at(const char *name)
-{
-    static char paths[4][512];
-    static size_t next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", mr_test_dir(), name);
-    return path;
-}
-
-static const char *put(const char *name, mr_slice bytes)
-{
-    const char *path = at(name);
-    mr_test_write_file(path, bytes);
-    return path;
-}
-
-static mr_slice lines(size_t len)
-{
-    static char text[2 << 20];
-    for (size_t made = 0; text[0] == 0 || (made > 0 && made < sizeof text - 64);)
-        made += (size_t)snprintf(text + made, 64, "%zu,some text,%zx\n", made, made * 7919);
-    MR_EXPECT(len < sizeof text - 64);
-    return mr_slice_of(text, len);
-}
-
-static void pack(mr_codec codec, mr_slice plain, mr_buffer *to)
-{
-    mr_compressor *stream;
-    MR_EXPECT_OK(mr_compressor_open(&stream, codec, mr_codec_default_level(codec), &err));
-    MR_EXPECT_OK(mr_compressor_block(stream, plain, to, &err));
-    MR_EXPECT_OK(mr_buffer_append(to, mr_codec_tail(codec), &err));
-    mr_compressor_close(stream);
-}
-
-static const char *put_packed(const char *name, mr_codec codec, mr_slice plain)
-{
-    mr_buffer packed;
-    mr_buffer_init(&packed, "test", 64 << 20);
-    pack(codec, plain, &packed);
-    const char *path = put(name, mr_buffer_slice(&packed));
-    mr_buffer_done(&packed);
-    return path;
-}
 
 static mr_input *open_path(const char *path)
 {
@@ -103,9 +60,9 @@ static void expect_file_reads(const char *path, mr_slice wanted)
 
 MR_TEST(plain_files_are_read_as_they_are)
 {
-    expect_file_reads(put("plain", lines(500000)), lines(500000));
-    expect_file_reads(put("short", MR_SLICE("x")), MR_SLICE("x"));
-    expect_file_reads(put("empty", MR_SLICE("")), MR_SLICE(""));
+    expect_file_reads(mr_test_put("plain", mr_test_lines(500000)), mr_test_lines(500000));
+    expect_file_reads(mr_test_put("short", MR_SLICE("x")), MR_SLICE("x"));
+    expect_file_reads(mr_test_put("empty", MR_SLICE("")), MR_SLICE(""));
     expect_file_reads("/dev/null", MR_SLICE(""));
 }
 
@@ -113,32 +70,34 @@ MR_TEST(compression_is_found_by_content_whatever_the_name)
 {
     static const mr_codec codecs[] = {MR_CODEC_GZIP, MR_CODEC_ZSTD, MR_CODEC_LZ4};
     for (size_t i = 0; i < MR_COUNT_OF(codecs); i++) {
-        expect_file_reads(put_packed("packed.csv", codecs[i], lines(500000)), lines(500000));
-        expect_file_reads(put_packed("packed.xz", codecs[i], MR_SLICE("")), MR_SLICE(""));
-        mr_input *input = open_path(at("packed.csv"));
+        expect_file_reads(mr_test_put_packed("packed.csv", codecs[i], mr_test_lines(500000)),
+                          mr_test_lines(500000));
+        expect_file_reads(mr_test_put_packed("packed.xz", codecs[i], MR_SLICE("")), MR_SLICE(""));
+        mr_input *input = open_path(mr_test_at("packed.csv"));
         MR_EXPECT_I64(mr_input_codec(input), ==, codecs[i]);
         uint64_t size;
         MR_EXPECT(!mr_input_is_direct(input, &size));
         mr_input_close(input);
     }
-    expect_file_reads(put("text.gz", MR_SLICE("not compressed at all")),
+    expect_file_reads(mr_test_put("text.gz", MR_SLICE("not compressed at all")),
                       MR_SLICE("not compressed at all"));
-    expect_file_reads(put_packed("x.deflate", MR_CODEC_DEFLATE, lines(1000)), lines(1000));
-    expect_file_reads(put("nothing.deflate", MR_SLICE("")), MR_SLICE(""));
+    expect_file_reads(mr_test_put_packed("x.deflate", MR_CODEC_DEFLATE, mr_test_lines(1000)),
+                      mr_test_lines(1000));
+    expect_file_reads(mr_test_put("nothing.deflate", MR_SLICE("")), MR_SLICE(""));
 }
 
 MR_TEST(compression_can_be_switched_off_or_forced)
 {
     mr_buffer packed;
     mr_buffer_init(&packed, "test", 64 << 20);
-    pack(MR_CODEC_GZIP, MR_SLICE("abc"), &packed);
-    const char *path = put("off", mr_buffer_slice(&packed));
+    mr_test_pack(MR_CODEC_GZIP, MR_SLICE("abc"), &packed);
+    const char *path = mr_test_put("off", mr_buffer_slice(&packed));
     expect_reads(&(mr_input_options){.path = path, .codec = MR_CODEC_NONE},
                  mr_buffer_slice(&packed));
-    path = put_packed("raw", MR_CODEC_DEFLATE, MR_SLICE("abc"));
+    path = mr_test_put_packed("raw", MR_CODEC_DEFLATE, MR_SLICE("abc"));
     expect_reads(&(mr_input_options){.path = path, .codec = MR_CODEC_DEFLATE}, MR_SLICE("abc"));
     mr_input *input;
-    const mr_input_options forced = {.path = put("no gzip", MR_SLICE("abc")),
+    const mr_input_options forced = {.path = mr_test_put("no gzip", MR_SLICE("abc")),
                                      .codec = MR_CODEC_GZIP};
     char byte[1];
     size_t got;
@@ -166,7 +125,7 @@ MR_TEST(known_compression_that_is_not_supported_is_refused_by_name)
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
         mr_input *input;
         char wanted[100];
-        const char *path = put("refused", rows[i].head);
+        const char *path = mr_test_put("refused", rows[i].head);
         MR_EXPECT_CODE(mr_input_open(&input, &(mr_input_options){.path = path}, &err),
                        MR_ERR_INPUT);
         snprintf(wanted, sizeof wanted, "refused' is compressed with %s, which is not supported",
@@ -180,15 +139,15 @@ MR_TEST(truncated_files_give_what_is_there_and_then_the_error)
     mr_buffer packed, out;
     mr_buffer_init(&packed, "test", 64 << 20);
     mr_buffer_init(&out, "test", 64 << 20);
-    pack(MR_CODEC_GZIP, lines(100000), &packed);
+    mr_test_pack(MR_CODEC_GZIP, mr_test_lines(100000), &packed);
     for (size_t len = 2; len < packed.len; len += len < 40 ? 1 : 997) {
         char wanted[100];
-        mr_input *input = open_path(put("cut.gz", mr_slice_of(packed.ptr, len)));
+        mr_input *input = open_path(mr_test_put("cut.gz", mr_slice_of(packed.ptr, len)));
         mr_buffer_reset(&out);
         MR_EXPECT_CODE(read_all(input, 5000, &out), MR_ERR_INPUT);
         snprintf(wanted, sizeof wanted, "cut.gz': gzip data ends early at byte %zu", len);
         MR_EXPECT(strstr(err.text, wanted) != NULL);
-        MR_EXPECT(out.len <= 100000 && memcmp(out.ptr, lines(100000).ptr, out.len) == 0);
+        MR_EXPECT(out.len <= 100000 && memcmp(out.ptr, mr_test_lines(100000).ptr, out.len) == 0);
         mr_input_close(input);
     }
     MR_EXPECT_U64(out.len, >, 90000);
@@ -233,9 +192,9 @@ MR_TEST(byte_order_marks_decide_and_disappear)
         {{"\0\xd8", 2}, MR_ENCODING_UTF16LE, {"\xed\xa0\x80", 3}},
     };
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
-        const char *path = put("encoded", rows[i].file);
+        const char *path = mr_test_put("encoded", rows[i].file);
         expect_reads(&(mr_input_options){.path = path, .encoding = rows[i].option}, rows[i].wanted);
-        path = put_packed("encoded.gz", MR_CODEC_GZIP, rows[i].file);
+        path = mr_test_put_packed("encoded.gz", MR_CODEC_GZIP, rows[i].file);
         expect_reads(&(mr_input_options){.path = path, .encoding = rows[i].option}, rows[i].wanted);
     }
 }
@@ -245,14 +204,14 @@ MR_TEST(large_utf16_files_stream)
     static char wide[2 * 700000 + 2];
     memcpy(wide, "\xfe\xff", 2);
     for (size_t i = 0; i < 700000; i++)
-        wide[3 + 2 * i] = lines(700000).ptr[i];
-    expect_file_reads(put("wide", mr_slice_of(wide, sizeof wide)), lines(700000));
+        wide[3 + 2 * i] = mr_test_lines(700000).ptr[i];
+    expect_file_reads(mr_test_put("wide", mr_slice_of(wide, sizeof wide)), mr_test_lines(700000));
 }
 
 MR_TEST(utf16_cut_inside_a_character_and_utf32_are_errors)
 {
-    mr_input *input = open_path(put("odd", MR_SLICE("\xff\xfe"
-                                                    "a\0b")));
+    mr_input *input = open_path(mr_test_put("odd", MR_SLICE("\xff\xfe"
+                                                            "a\0b")));
     char out[16];
     size_t got;
     MR_EXPECT_OK(mr_input_read(input, out, sizeof out, &got, &err));
@@ -261,7 +220,8 @@ MR_TEST(utf16_cut_inside_a_character_and_utf32_are_errors)
     MR_EXPECT(strstr(err.text, "odd': utf-16le text ends in the middle of a character") != NULL);
     MR_EXPECT_CODE(mr_input_read(input, out, sizeof out, &got, &err), MR_ERR_INPUT);
     mr_input_close(input);
-    const mr_input_options options = {.path = put("wider", MR_SLICE("\xff\xfe\0\0a\0\0\0"))};
+    const mr_input_options options = {.path =
+                                          mr_test_put("wider", MR_SLICE("\xff\xfe\0\0a\0\0\0"))};
     MR_EXPECT_CODE(mr_input_open(&input, &options, &err), MR_ERR_INPUT);
     MR_EXPECT(strstr(err.text, "UTF-32") != NULL);
 }
@@ -270,8 +230,8 @@ MR_TEST(utf16_cut_inside_a_character_and_utf32_are_errors)
 
 MR_TEST(direct_files_count_from_behind_the_byte_order_mark)
 {
-    mr_input *input = open_path(put("direct", MR_SLICE("\xef\xbb\xbf"
-                                                       "0123456789")));
+    mr_input *input = open_path(mr_test_put("direct", MR_SLICE("\xef\xbb\xbf"
+                                                               "0123456789")));
     uint64_t size = 0;
     char out[16];
     size_t got;
@@ -283,6 +243,12 @@ MR_TEST(direct_files_count_from_behind_the_byte_order_mark)
     MR_EXPECT_SLICE(mr_slice_of(out, got), "89");
     MR_EXPECT_OK(mr_input_read(input, out, 16, &got, &err));
     MR_EXPECT_SLICE(mr_slice_of(out, got), "0123456789");
+    MR_EXPECT_OK(mr_input_pread_raw(input, 0, 0, out, 5, &got, &err));
+    MR_EXPECT_SLICE(mr_slice_of(out, got), "\xef\xbb\xbf"
+                                           "01");
+    mr_input_close(input);
+    input = open_path("/dev/null");
+    MR_EXPECT_CODE(mr_input_pread_raw(input, 0, 0, out, 5, &got, &err), MR_ERR_USAGE);
     mr_input_close(input);
 }
 
@@ -300,7 +266,7 @@ static void *read_part(void *context)
     self->is_right = true;
     for (uint64_t offset = self->from; offset < 400000; offset += 4000) {
         if (mr_input_pread(self->input, 0, offset, out, sizeof out, &got, NULL) != MR_OK ||
-            got != sizeof out || memcmp(out, lines(500000).ptr + offset, sizeof out) != 0)
+            got != sizeof out || memcmp(out, mr_test_lines(500000).ptr + offset, sizeof out) != 0)
             self->is_right = false;
     }
     return NULL;
@@ -308,7 +274,7 @@ static void *read_part(void *context)
 
 MR_TEST(many_threads_read_a_direct_file_at_once)
 {
-    mr_input *input = open_path(put("shared", lines(500000)));
+    mr_input *input = open_path(mr_test_put("shared", mr_test_lines(500000)));
     pthread_t threads[4];
     reader readers[4];
     for (size_t i = 0; i < 4; i++) {
@@ -327,7 +293,7 @@ MR_TEST(a_redirected_file_is_direct_only_from_its_start)
     uint64_t size;
     char out[16];
     size_t got;
-    const int fd = open(put("redirected", MR_SLICE("abcdef")), O_RDONLY);
+    const int fd = open(mr_test_put("redirected", MR_SLICE("abcdef")), O_RDONLY);
     mr_input *input;
     const mr_input_options options = {0};
     MR_EXPECT_OK(mr_input_open_fd(&input, fd, "standard input", &options, &err));
@@ -352,10 +318,10 @@ MR_TEST(peeked_bytes_are_read_again_for_every_kind_of_file)
     static char wide[2 * 30000 + 2];
     memcpy(wide, "\xff\xfe", 2);
     for (size_t i = 0; i < 30000; i++)
-        wide[2 + 2 * i] = lines(30000).ptr[i];
-    const char *paths[] = {put("peek plain", lines(30000)),
-                           put_packed("peek zstd", MR_CODEC_ZSTD, lines(30000)),
-                           put("peek wide", mr_slice_of(wide, sizeof wide))};
+        wide[2 + 2 * i] = mr_test_lines(30000).ptr[i];
+    const char *paths[] = {mr_test_put("peek plain", mr_test_lines(30000)),
+                           mr_test_put_packed("peek zstd", MR_CODEC_ZSTD, mr_test_lines(30000)),
+                           mr_test_put("peek wide", mr_slice_of(wide, sizeof wide))};
     static const size_t wants[] = {0, 1, 5, 8, 4096, 5000, 20000, 40000};
     mr_buffer out;
     mr_buffer_init(&out, "test", 1 << 20);
@@ -368,15 +334,17 @@ MR_TEST(peeked_bytes_are_read_again_for_every_kind_of_file)
                 size_t got;
                 MR_EXPECT_OK(mr_input_peek(input, wants[first], -1, &head, &err));
                 MR_EXPECT_U64(head.len, >=, wants[first] < 30000 ? wants[first] : 30000);
-                MR_EXPECT(memcmp(head.ptr, lines(30000).ptr, head.len) == 0 || head.len == 0);
+                MR_EXPECT(head.len == 0 ||
+                          memcmp(head.ptr, mr_test_lines(30000).ptr, head.len) == 0);
                 MR_EXPECT_OK(mr_input_read(input, &byte, 1, &got, &err));
-                MR_EXPECT(got == 1 && byte == lines(30000).ptr[0]);
+                MR_EXPECT(got == 1 && byte == mr_test_lines(30000).ptr[0]);
                 MR_EXPECT_OK(mr_input_peek(input, wants[second], -1, &head, &err));
-                MR_EXPECT(memcmp(head.ptr, lines(30000).ptr + 1, head.len) == 0 || head.len == 0);
+                MR_EXPECT(head.len == 0 ||
+                          memcmp(head.ptr, mr_test_lines(30000).ptr + 1, head.len) == 0);
                 mr_buffer_reset(&out);
                 MR_EXPECT_OK(read_all(input, 777, &out));
                 MR_EXPECT_U64(out.len, ==, 29999);
-                MR_EXPECT(memcmp(out.ptr, lines(30000).ptr + 1, out.len) == 0);
+                MR_EXPECT(memcmp(out.ptr, mr_test_lines(30000).ptr + 1, out.len) == 0);
                 mr_input_close(input);
             }
     mr_buffer_done(&out);
@@ -388,8 +356,8 @@ MR_TEST(peeked_bytes_are_read_again_for_every_kind_of_file)
 
 MR_TEST(skipping_goes_to_the_same_place_for_every_kind_of_file)
 {
-    const char *paths[] = {put("skip plain", lines(300000)),
-                           put_packed("skip lz4", MR_CODEC_LZ4, lines(300000))};
+    const char *paths[] = {mr_test_put("skip plain", mr_test_lines(300000)),
+                           mr_test_put_packed("skip lz4", MR_CODEC_LZ4, mr_test_lines(300000))};
     static const uint64_t counts[] = {0, 1, 4096, 5000, 299999, 300000};
     for (size_t p = 0; p < 2; p++)
         for (size_t i = 0; i < MR_COUNT_OF(counts); i++) {
@@ -400,7 +368,7 @@ MR_TEST(skipping_goes_to_the_same_place_for_every_kind_of_file)
             MR_EXPECT_OK(mr_input_peek(input, 10, -1, &rest, &err));
             MR_EXPECT(rest.len >= (300000 - counts[i] < 10 ? 300000 - counts[i] : 10));
             MR_EXPECT(rest.len == 0 ||
-                      memcmp(rest.ptr, lines(300000).ptr + counts[i], rest.len) == 0);
+                      memcmp(rest.ptr, mr_test_lines(300000).ptr + counts[i], rest.len) == 0);
             MR_EXPECT_CODE(mr_input_skip(input, 300001 - counts[i], &err), MR_ERR_INPUT);
             mr_input_close(input);
         }
@@ -468,199 +436,20 @@ MR_TEST(bytes_that_trickle_in_give_the_same_result)
         mr_buffer_init(&packed, "test", 1 << 20);
         mr_buffer_init(&out, "test", 1 << 20);
         if (codecs[i] == MR_CODEC_NONE)
-            MR_EXPECT_OK(mr_buffer_append(&packed, lines(5000), &err));
+            MR_EXPECT_OK(mr_buffer_append(&packed, mr_test_lines(5000), &err));
         else
-            pack(codecs[i], lines(5000), &packed);
+            mr_test_pack(codecs[i], mr_test_lines(5000), &packed);
         MR_EXPECT(pipe(ends) == 0);
         trickle writer = {ends[1], mr_buffer_slice(&packed)};
         MR_EXPECT(pthread_create(&thread, NULL, write_byte_by_byte, &writer) == 0);
         MR_EXPECT_OK(mr_input_open_fd(&input, ends[0], "a pipe", &(mr_input_options){0}, &err));
         MR_EXPECT_OK(read_all(input, 100, &out));
-        MR_EXPECT(mr_slice_equal(mr_buffer_slice(&out), lines(5000)));
+        MR_EXPECT(mr_slice_equal(mr_buffer_slice(&out), mr_test_lines(5000)));
         MR_EXPECT_I64(mr_input_codec(input), ==, codecs[i]);
         pthread_join(thread, NULL);
         mr_input_close(input);
         close(ends[0]);
         mr_buffer_done(&packed);
         mr_buffer_done(&out);
-    }
-}
-
-/* --- many files ------------------------------------------------------------------------------- */
-
-MR_TEST(files_of_a_pattern_come_in_order_each_with_its_own_kind)
-{
-    put("many-1.csv", MR_SLICE("\xef\xbb\xbf"
-                               "one"));
-    put_packed("many-2.csv", MR_CODEC_GZIP, MR_SLICE("two"));
-    put("many-3.csv", MR_SLICE("\xff\xfe"
-                               "3\0"));
-    put_packed("many-4.csv", MR_CODEC_GZIP, MR_SLICE("four"));
-    put("many-5.csv", MR_SLICE(""));
-    static const char *const wanted[] = {"one", "two", "3", "four", ""};
-    mr_input *input = open_path(at("many-*.csv"));
-    mr_buffer out;
-    mr_buffer_init(&out, "test", 1 << 20);
-    MR_EXPECT_U64(mr_input_file_count(input), ==, 5);
-    MR_EXPECT_U64(mr_input_total_bytes(input), >, 12);
-    bool has = true;
-    for (uint32_t i = 0; has; i++) {
-        MR_EXPECT_U64(mr_input_file_index(input), ==, i);
-        mr_buffer_reset(&out);
-        MR_EXPECT_OK(read_all(input, 100, &out));
-        MR_EXPECT_SLICE(mr_buffer_slice(&out), wanted[i]);
-        MR_EXPECT(strstr(mr_input_file_name(input, i), "many-") != NULL);
-        MR_EXPECT_U64(mr_input_identity(input, 4).inode, !=, 0);
-        MR_EXPECT_OK(mr_input_next_file(input, &has, &err));
-    }
-    MR_EXPECT_U64(mr_input_raw_bytes(input), ==, mr_input_total_bytes(input));
-    MR_EXPECT_OK(mr_input_unchanged(input, &err));
-    mr_input_close(input);
-    mr_buffer_done(&out);
-}
-
-MR_TEST(direct_files_stay_readable_behind_the_current_one)
-{
-    char name[32], out[8];
-    for (int i = 0; i < 9; i++) {
-        snprintf(name, sizeof name, "keep-%d", i);
-        snprintf(out, sizeof out, "file %d", i);
-        put(name, mr_slice_text(out));
-    }
-    mr_input *input;
-    bool has = true;
-    size_t got;
-    const mr_input_options options = {.path = at("keep-*"), .keep_open = 3};
-    MR_EXPECT_OK(mr_input_open(&input, &options, &err));
-    for (uint32_t i = 0; i < 9; i++) {
-        for (uint32_t back = 0; back < 3 && back <= i; back++) {
-            MR_EXPECT_OK(mr_input_pread(input, i - back, 5, out, 8, &got, &err));
-            MR_EXPECT(got == 1 && out[0] == (char)('0' + i - back));
-        }
-        MR_EXPECT_OK(mr_input_next_file(input, &has, &err));
-        MR_EXPECT(has == (i < 8));
-    }
-    mr_input_close(input);
-}
-
-/* --- changes, limits, memory ------------------------------------------------------------------ */
-
-MR_TEST(a_file_written_to_while_it_is_read_is_noticed)
-{
-    put("change-1", MR_SLICE("abc"));
-    put("change-2", MR_SLICE("def"));
-    mr_input *input = open_path(at("change-*"));
-    bool has;
-    MR_EXPECT_OK(mr_input_unchanged(input, &err));
-    put("change-1", MR_SLICE("abcdef"));
-    MR_EXPECT_OK(mr_input_next_file(input, &has, &err));
-    MR_EXPECT_CODE(mr_input_unchanged(input, &err), MR_ERR_CONFLICT);
-    MR_EXPECT(strstr(err.text,
-                     "change-1' changed while it was read: it had 3 bytes and now has 6") != NULL);
-    mr_input_close(input);
-}
-
-static char warning[600];
-static unsigned warning_count;
-
-static void note_warning(void *context, const char *text)
-{
-    MR_EXPECT(context == warning);
-    snprintf(warning, sizeof warning, "%s", text);
-    warning_count++;
-}
-
-MR_TEST(what_grows_beyond_the_limit_is_warned_of_or_refused)
-{
-    static char zeros[40 << 20];
-    const char *path = put_packed("bomb", MR_CODEC_ZSTD, mr_slice_of(zeros, sizeof zeros));
-    mr_input_options options = {.path = path, .warn = note_warning, .warn_context = warning};
-    expect_reads(&options, mr_slice_of(zeros, sizeof zeros));
-    MR_EXPECT_U64(warning_count, >=, 1);
-    MR_EXPECT(strstr(warning, "bomb' grows from") != NULL);
-    MR_EXPECT(strstr(warning, "limits.max_expansion 1000:1") != NULL);
-    const unsigned before = warning_count;
-    options.max_expansion = MR_EXPANSION_OFF;
-    expect_reads(&options, mr_slice_of(zeros, sizeof zeros));
-    MR_EXPECT_U64(warning_count, ==, before);
-    options.max_expansion = 0;
-    options.expansion_is_error = true;
-    mr_input *input;
-    mr_buffer out;
-    mr_buffer_init(&out, "test", 64 << 20);
-    MR_EXPECT_OK(mr_input_open(&input, &options, &err));
-    MR_EXPECT_CODE(read_all(input, 1 << 20, &out), MR_ERR_LIMIT);
-    MR_EXPECT_U64(out.len, <=, MR_EXPANSION_FLOOR + (1 << 20));
-    mr_input_close(input);
-    mr_buffer_done(&out);
-}
-
-MR_TEST(errors_name_the_file_and_the_cause)
-{
-    mr_input *input;
-    mr_input_options options = {.path = at("none here")};
-    MR_EXPECT_CODE(mr_input_open(&input, &options, &err), MR_ERR_IO);
-    MR_EXPECT(strstr(err.text, "none here' cannot be opened: No such file") != NULL);
-    options.path = at("none*here");
-    MR_EXPECT_CODE(mr_input_open(&input, &options, &err), MR_ERR_IO);
-    MR_EXPECT(strstr(err.text, "no file matches '") != NULL);
-    options.path = mr_test_dir();
-    MR_EXPECT_CODE(mr_input_open(&input, &options, &err), MR_ERR_USAGE);
-    MR_EXPECT(strstr(err.text, "is a directory") != NULL);
-    options.path = "";
-    MR_EXPECT_CODE(mr_input_open(&input, &options, &err), MR_ERR_USAGE);
-    mr_input_close(NULL);
-}
-
-static mr_code read_once(const char *path)
-{
-    mr_input *input = NULL;
-    char out[5000];
-    size_t got = 1;
-    mr_slice head;
-    MR_TRY(mr_input_open(&input, &(mr_input_options){.path = path}, &err));
-    mr_code rc = mr_input_peek(input, 3000, -1, &head, &err);
-    while (rc == MR_OK && got > 0)
-        rc = mr_input_read(input, out, sizeof out, &got, &err);
-    mr_input_close(input);
-    return rc;
-}
-
-MR_TEST(opening_and_reading_without_memory_fails_cleanly)
-{
-    put("memory-1", lines(20000));
-    put("memory-2", MR_SLICE("\xff\xfe"
-                             "3\0"));
-    put_packed("memory-3", MR_CODEC_GZIP, lines(200000));
-    put_packed("memory-4", MR_CODEC_ZSTD, lines(200000));
-    put_packed("memory-5", MR_CODEC_LZ4, lines(200000));
-    for (char i = '1'; i <= '5'; i++) {
-        char name[16] = "memory-?";
-        name[7] = i;
-        MR_EACH_ALLOC_FAILS(read_once(at(name)));
-        name[7] = '[', name[8] = i, name[9] = ']';
-        MR_EACH_ALLOC_FAILS(read_once(at(name)));
-    }
-}
-
-MR_TEST(reading_allocates_nothing_once_warm)
-{
-    static const mr_codec codecs[] = {MR_CODEC_NONE, MR_CODEC_GZIP, MR_CODEC_ZSTD, MR_CODEC_LZ4};
-    for (size_t i = 0; i < MR_COUNT_OF(codecs); i++) {
-        const char *path = codecs[i] == MR_CODEC_NONE
-                               ? put("warm", lines(1500000))
-                               : put_packed("warm", codecs[i], lines(1500000));
-        mr_input *input = open_path(path);
-        char out[3000];
-        size_t got, sum = 0;
-        mr_mem_mark warm = {0};
-        do {
-            MR_EXPECT_OK(mr_input_read(input, out, sizeof out, &got, &err));
-            if (sum < 300000) warm = mr_mem_mark_now();
-            sum += got;
-        } while (got > 0);
-        MR_EXPECT_U64(sum, ==, 1500000);
-        MR_EXPECT_U64(mr_mem_allocs_since(warm), ==, 0);
-        mr_input_close(input);
     }
 }

@@ -10,32 +10,10 @@
 #include <unistd.h>
 
 #include "format/input.h"
+#include "support/files.h"
 #include "support/test.h"
 
 static mr_error err;
-
-static const char *at(const char *name)
-{
-    static char paths[4][512];
-    static size_t next;
-    char *path = paths[next++ % 4];
-    snprintf(path, sizeof paths[0], "%s/%s", mr_test_dir(), name);
-    return path;
-}
-
-static bool exists(const char *path)
-{
-    struct stat info;
-    return lstat(path, &info) == 0;
-}
-
-static void expect_holds(const char *path, const char *wanted)
-{
-    size_t len;
-    char *bytes = mr_test_read_file(path, &len);
-    MR_EXPECT_SLICE(mr_slice_of(bytes, len), wanted);
-    mr_mem_free(bytes);
-}
 
 /* What a reader of `path` gets, decompressed. */
 static void expect_decodes(const char *path, mr_slice wanted)
@@ -130,31 +108,31 @@ MR_TEST(contradictions_name_both_sides)
 
 MR_TEST(a_file_appears_at_commit_and_not_before)
 {
-    mr_test_write_file(at("whole"), MR_SLICE("old"));
-    mr_output *output = open_output(OPTIONS(.path = at("whole")));
+    mr_test_put("whole", MR_SLICE("old"));
+    mr_output *output = open_output(OPTIONS(.path = mr_test_at("whole")));
     MR_EXPECT(mr_output_is_atomic(output) && mr_output_is_at_start(output));
     MR_EXPECT_OK(mr_output_write(output, MR_SLICE("new "), &err));
     MR_EXPECT_OK(mr_output_write_pieces(output, MR_SLICE("bytes"), &err));
     MR_EXPECT_OK(mr_output_flush(output, &err));
-    expect_holds(at("whole"), "old");
-    expect_holds(at("whole.part"), "new bytes");
+    mr_test_expect_holds(mr_test_at("whole"), "old");
+    mr_test_expect_holds(mr_test_at("whole.part"), "new bytes");
     MR_EXPECT_OK(mr_output_commit(output, &err));
     MR_EXPECT_U64(mr_output_bytes(output), ==, 9);
     mr_output_close(output);
-    expect_holds(at("whole"), "new bytes");
-    MR_EXPECT(!exists(at("whole.part")));
+    mr_test_expect_holds(mr_test_at("whole"), "new bytes");
+    MR_EXPECT(!mr_test_exists(mr_test_at("whole.part")));
 }
 
 MR_TEST(abort_and_close_leave_the_old_file)
 {
     for (int explicit = 0; explicit <= 1; explicit ++) {
-        mr_test_write_file(at("aborted"), MR_SLICE("old"));
-        mr_output *output = open_output(OPTIONS(.path = at("aborted")));
+        mr_test_put("aborted", MR_SLICE("old"));
+        mr_output *output = open_output(OPTIONS(.path = mr_test_at("aborted")));
         MR_EXPECT_OK(mr_output_write(output, MR_SLICE("new"), &err));
         if (explicit) MR_EXPECT_OK(mr_output_abort(output, &err));
         mr_output_close(output);
-        expect_holds(at("aborted"), "old");
-        MR_EXPECT(!exists(at("aborted.part")));
+        mr_test_expect_holds(mr_test_at("aborted"), "old");
+        MR_EXPECT(!mr_test_exists(mr_test_at("aborted.part")));
     }
     mr_output_close(NULL);
 }
@@ -163,14 +141,15 @@ MR_TEST(nothing_written_is_an_empty_file_that_can_be_read)
 {
     static const char *const names[] = {"e.csv", "e.gz", "e.zst", "e.lz4", "e.deflate"};
     for (size_t i = 0; i < MR_COUNT_OF(names); i++) {
-        mr_output *output = open_output(OPTIONS(.path = at(names[i])));
+        mr_output *output = open_output(OPTIONS(.path = mr_test_at(names[i])));
         MR_EXPECT_OK(mr_output_commit(output, &err));
         mr_output_close(output);
-        expect_decodes(at(names[i]), MR_SLICE(""));
+        expect_decodes(mr_test_at(names[i]), MR_SLICE(""));
         char command[600];
         if (i < 1 || i > 3) continue;
         static const char *const tools[] = {"", "gzip", "zstd -q", "lz4 -q"};
-        snprintf(command, sizeof command, "%s -d -c %s | cmp - /dev/null", tools[i], at(names[i]));
+        snprintf(command, sizeof command, "%s -d -c %s | cmp - /dev/null", tools[i],
+                 mr_test_at(names[i]));
         MR_EXPECT(system(command) == 0);
     }
 }
@@ -184,7 +163,7 @@ MR_TEST(slices_of_all_sizes_arrive_in_order_for_every_codec)
         text[i] = (char)('a' + (i * i / 7 + i / 300) % 26);
     for (size_t i = 0; i < MR_COUNT_OF(codecs); i++) {
         char name[32];
-        mr_output *output = open_output(OPTIONS(.path = at("sizes"), .codec = codecs[i]));
+        mr_output *output = open_output(OPTIONS(.path = mr_test_at("sizes"), .codec = codecs[i]));
         mr_compressor *lane = NULL;
         mr_buffer piece;
         size_t from = 0;
@@ -210,7 +189,7 @@ MR_TEST(slices_of_all_sizes_arrive_in_order_for_every_codec)
         MR_EXPECT_U64(mr_output_bytes(output), ==, info.st_size);
         mr_output_close(output);
         snprintf(name, sizeof name, "sizes%s", mr_codec_suffix(codecs[i]));
-        expect_decodes(at(name), mr_slice_of(text, sizeof text));
+        expect_decodes(mr_test_at(name), mr_slice_of(text, sizeof text));
         mr_compressor_close(lane);
         mr_buffer_done(&piece);
     }
@@ -225,11 +204,11 @@ MR_TEST(a_killed_run_is_resumed_at_its_checkpoint)
     for (size_t i = 0; i < MR_COUNT_OF(kinds); i++) {
         int lengths[2], status;
         uint64_t length = 0;
-        mr_test_write_file(at(kinds[i]), MR_SLICE("old"));
+        mr_test_put(kinds[i], MR_SLICE("old"));
         MR_EXPECT(pipe(lengths) == 0);
         const pid_t child = fork();
         if (child == 0) {
-            mr_output *output = open_output(OPTIONS(.path = at(kinds[i])));
+            mr_output *output = open_output(OPTIONS(.path = mr_test_at(kinds[i])));
             if (mr_output_write(output, MR_SLICE("one,"), NULL) != MR_OK ||
                 mr_output_checkpoint(output, &length, NULL) != MR_OK ||
                 mr_output_write(output, MR_SLICE("lost"), NULL) != MR_OK ||
@@ -242,19 +221,20 @@ MR_TEST(a_killed_run_is_resumed_at_its_checkpoint)
         MR_EXPECT(read(lengths[0], &length, sizeof length) == sizeof length);
         close(lengths[0]);
         close(lengths[1]);
-        expect_holds(at(kinds[i]), "old");
-        mr_output *output =
-            open_output(OPTIONS(.path = at(kinds[i]), .resume = true, .resume_from = length));
+        mr_test_expect_holds(mr_test_at(kinds[i]), "old");
+        mr_output *output = open_output(
+            OPTIONS(.path = mr_test_at(kinds[i]), .resume = true, .resume_from = length));
         MR_EXPECT(!mr_output_is_at_start(output));
         MR_EXPECT_OK(mr_output_write(output, MR_SLICE("two"), &err));
         mr_output_suspend(output);
         mr_output_close(output);
-        MR_EXPECT(exists(at("r.csv.part")) || i > 0);
-        output = open_output(OPTIONS(.path = at(kinds[i]), .resume = true, .resume_from = length));
+        MR_EXPECT(mr_test_exists(mr_test_at("r.csv.part")) || i > 0);
+        output = open_output(
+            OPTIONS(.path = mr_test_at(kinds[i]), .resume = true, .resume_from = length));
         MR_EXPECT_OK(mr_output_write(output, MR_SLICE("three"), &err));
         MR_EXPECT_OK(mr_output_commit(output, &err));
         mr_output_close(output);
-        expect_decodes(at(kinds[i]), MR_SLICE("one,three"));
+        expect_decodes(mr_test_at(kinds[i]), MR_SLICE("one,three"));
     }
 }
 
@@ -266,7 +246,7 @@ MR_TEST(appending_adds_to_the_end_and_abort_takes_it_back)
         char name[32];
         snprintf(name, sizeof name, "a-%s", kinds[i]);
         for (int round = 0; round < 3; round++) {
-            mr_output *output = open_output(OPTIONS(.path = at(name), .append = true));
+            mr_output *output = open_output(OPTIONS(.path = mr_test_at(name), .append = true));
             MR_EXPECT(mr_output_is_at_start(output) == (round == 0));
             MR_EXPECT(!mr_output_is_atomic(output));
             MR_EXPECT_OK(mr_output_write(output, MR_SLICE("abc"), &err));
@@ -277,24 +257,25 @@ MR_TEST(appending_adds_to_the_end_and_abort_takes_it_back)
                 MR_EXPECT_OK(mr_output_commit(output, &err));
             mr_output_close(output);
         }
-        expect_decodes(at(name), MR_SLICE("abcabc"));
+        expect_decodes(mr_test_at(name), MR_SLICE("abcabc"));
     }
-    mr_output *output = open_output(OPTIONS(.path = at("a-new"), .append = true));
+    mr_output *output = open_output(OPTIONS(.path = mr_test_at("a-new"), .append = true));
     MR_EXPECT_OK(mr_output_write(output, MR_SLICE("abc"), &err));
     mr_output_close(output);
-    MR_EXPECT(!exists(at("a-new")));
+    MR_EXPECT(!mr_test_exists(mr_test_at("a-new")));
 }
 
 MR_TEST(appending_to_another_codec_is_refused_and_changes_nothing)
 {
-    mr_output *output = open_output(OPTIONS(.path = at("mixed.gz")));
+    mr_output *output = open_output(OPTIONS(.path = mr_test_at("mixed.gz")));
     MR_EXPECT_OK(mr_output_commit(output, &err));
     mr_output_close(output);
-    MR_EXPECT(rename(at("mixed.gz"), at("mixed")) == 0);
-    MR_EXPECT_CODE(mr_output_open(&output, OPTIONS(.path = at("mixed"), .append = true), &err),
-                   MR_ERR_USAGE);
+    MR_EXPECT(rename(mr_test_at("mixed.gz"), mr_test_at("mixed")) == 0);
+    MR_EXPECT_CODE(
+        mr_output_open(&output, OPTIONS(.path = mr_test_at("mixed"), .append = true), &err),
+        MR_ERR_USAGE);
     MR_EXPECT(strstr(err.text, "has compression 'gzip', so 'none' cannot be appended") != NULL);
-    expect_decodes(at("mixed"), MR_SLICE(""));
+    expect_decodes(mr_test_at("mixed"), MR_SLICE(""));
 }
 
 /* --- what can go wrong ------------------------------------------------------------------------ */
@@ -303,11 +284,11 @@ MR_TEST(a_full_disk_is_reported_with_the_path_and_leaves_the_old_file)
 {
     struct rlimit before, small;
     static char block[200000];
-    mr_test_write_file(at("full"), MR_SLICE("old"));
+    mr_test_put("full", MR_SLICE("old"));
     MR_EXPECT(getrlimit(RLIMIT_FSIZE, &before) == 0);
     small = (struct rlimit){300000, before.rlim_max};
     void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
-    mr_output *output = open_output(OPTIONS(.path = at("full")));
+    mr_output *output = open_output(OPTIONS(.path = mr_test_at("full")));
     MR_EXPECT(setrlimit(RLIMIT_FSIZE, &small) == 0);
     const mr_code first = mr_output_write(output, mr_slice_of(block, sizeof block), &err);
     const mr_code second = mr_output_write(output, mr_slice_of(block, sizeof block), &err);
@@ -316,8 +297,8 @@ MR_TEST(a_full_disk_is_reported_with_the_path_and_leaves_the_old_file)
     MR_EXPECT(first == MR_OK && second == MR_ERR_IO);
     MR_EXPECT(strstr(err.text, "full' cannot be written: File too large") != NULL);
     mr_output_close(output);
-    expect_holds(at("full"), "old");
-    MR_EXPECT(!exists(at("full.part")));
+    mr_test_expect_holds(mr_test_at("full"), "old");
+    MR_EXPECT(!mr_test_exists(mr_test_at("full.part")));
     output = open_output(OPTIONS(.path = "/dev/full"));
     MR_EXPECT_OK(mr_output_write(output, MR_SLICE("x"), &err));
     MR_EXPECT_CODE(mr_output_commit(output, &err), MR_ERR_IO);
@@ -365,7 +346,7 @@ MR_TEST(pipes_and_links_to_devices_are_written_in_place)
     char path[512];
     pthread_t thread;
     void *bytes;
-    snprintf(path, sizeof path, "%s", at("fifo"));
+    snprintf(path, sizeof path, "%s", mr_test_at("fifo"));
     MR_EXPECT(mkfifo(path, 0600) == 0);
     MR_EXPECT(pthread_create(&thread, NULL, read_pipe, path) == 0);
     mr_output *output = open_output(OPTIONS(.path = path));
@@ -375,9 +356,9 @@ MR_TEST(pipes_and_links_to_devices_are_written_in_place)
     mr_output_close(output);
     pthread_join(thread, &bytes);
     MR_EXPECT_TEXT(bytes, "through");
-    MR_EXPECT(!exists(at("fifo.part")));
-    MR_EXPECT(symlink("/dev/null", at("nowhere")) == 0);
-    output = open_output(OPTIONS(.path = at("nowhere")));
+    MR_EXPECT(!mr_test_exists(mr_test_at("fifo.part")));
+    MR_EXPECT(symlink("/dev/null", mr_test_at("nowhere")) == 0);
+    output = open_output(OPTIONS(.path = mr_test_at("nowhere")));
     MR_EXPECT_OK(mr_output_write(output, MR_SLICE("x"), &err));
     MR_EXPECT_OK(mr_output_commit(output, &err));
     mr_output_close(output);
@@ -385,11 +366,11 @@ MR_TEST(pipes_and_links_to_devices_are_written_in_place)
 
 MR_TEST(in_place_writes_to_the_file_itself)
 {
-    mr_test_write_file(at("place"), MR_SLICE("old and long"));
-    mr_output *output = open_output(OPTIONS(.path = at("place"), .in_place = true));
+    mr_test_put("place", MR_SLICE("old and long"));
+    mr_output *output = open_output(OPTIONS(.path = mr_test_at("place"), .in_place = true));
     MR_EXPECT_OK(mr_output_write(output, MR_SLICE("new"), &err));
     MR_EXPECT_OK(mr_output_flush(output, &err));
-    expect_holds(at("place"), "new");
+    mr_test_expect_holds(mr_test_at("place"), "new");
     MR_EXPECT_OK(mr_output_commit(output, &err));
     mr_output_close(output);
 }
@@ -398,24 +379,24 @@ MR_TEST(a_source_is_not_overwritten_under_any_name)
 {
     mr_identity source;
     mr_output *output;
-    mr_test_write_file(at("source"), MR_SLICE("precious"));
-    MR_EXPECT(mr_identity_of_path(at("source"), &source));
-    MR_EXPECT(symlink("source", at("source link")) == 0);
-    MR_EXPECT(link(at("source"), at("source twin")) == 0);
+    mr_test_put("source", MR_SLICE("precious"));
+    MR_EXPECT(mr_identity_of_path(mr_test_at("source"), &source));
+    MR_EXPECT(symlink("source", mr_test_at("source link")) == 0);
+    MR_EXPECT(link(mr_test_at("source"), mr_test_at("source twin")) == 0);
     static const char *const names[] = {"source", "source link", "source twin", "./source"};
     for (size_t i = 0; i < MR_COUNT_OF(names); i++)
         for (int mode = 0; mode < 3; mode++) {
-            MR_EXPECT(mr_output_same_file(at(names[i]), &source));
-            MR_EXPECT_CODE(
-                mr_output_open(&output,
-                               OPTIONS(.path = at(names[i]), .sources = &source, .source_count = 1,
-                                       .in_place = mode == 1, .append = mode == 2),
-                               &err),
-                MR_ERR_USAGE);
+            MR_EXPECT(mr_output_same_file(mr_test_at(names[i]), &source));
+            MR_EXPECT_CODE(mr_output_open(&output,
+                                          OPTIONS(.path = mr_test_at(names[i]), .sources = &source,
+                                                  .source_count = 1, .in_place = mode == 1,
+                                                  .append = mode == 2),
+                                          &err),
+                           MR_ERR_USAGE);
             MR_EXPECT(strstr(err.text, "both source and target") != NULL);
-            expect_holds(at("source"), "precious");
+            mr_test_expect_holds(mr_test_at("source"), "precious");
         }
-    MR_EXPECT(!mr_output_same_file(at("other"), &source));
+    MR_EXPECT(!mr_output_same_file(mr_test_at("other"), &source));
     MR_EXPECT(!mr_output_same_file("/dev/null", &source));
     MR_EXPECT_CODE(mr_output_open(&output, OPTIONS(.path = mr_test_dir()), &err), MR_ERR_USAGE);
     MR_EXPECT(strstr(err.text, "is a directory") != NULL);
@@ -437,9 +418,9 @@ MR_TEST(opening_and_writing_without_memory_fails_cleanly)
 {
     static const char *const names[] = {"m.csv", "m.gz", "m.zst", "m.lz4"};
     for (size_t i = 0; i < MR_COUNT_OF(names); i++) {
-        MR_EACH_ALLOC_FAILS(write_once(at(names[i]), false));
-        MR_EACH_ALLOC_FAILS(write_once(at(names[i]), true));
-        expect_decodes(at(names[i]), MR_SLICE("bytesbytes"));
+        MR_EACH_ALLOC_FAILS(write_once(mr_test_at(names[i]), false));
+        MR_EACH_ALLOC_FAILS(write_once(mr_test_at(names[i]), true));
+        expect_decodes(mr_test_at(names[i]), MR_SLICE("bytesbytes"));
     }
 }
 
@@ -450,7 +431,7 @@ MR_TEST(writing_allocates_nothing_once_warm)
     for (size_t i = 0; i < sizeof text; i++)
         text[i] = (char)('a' + i * i % 23);
     for (size_t i = 0; i < MR_COUNT_OF(names); i++) {
-        mr_output *output = open_output(OPTIONS(.path = at(names[i])));
+        mr_output *output = open_output(OPTIONS(.path = mr_test_at(names[i])));
         mr_mem_mark warm = {0};
         for (int round = 0; round < 8; round++) {
             if (round == 4) warm = mr_mem_mark_now();

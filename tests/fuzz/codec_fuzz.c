@@ -29,7 +29,7 @@ static mr_code decode(mr_codec codec, mr_slice in, size_t step, size_t room, mr_
 {
     mr_decompressor *stream;
     mr_code rc = MR_OK;
-    must(mr_decompressor_open(&stream, codec, 20, err) == MR_OK);
+    must(mr_decompressor_open(&stream, codec, 23, err) == MR_OK);
     while (rc == MR_OK && to->len < MOST_BYTES) {
         mr_slice part = mr_slice_of(in.ptr, step != 0 && step < in.len ? step : in.len);
         size_t got = 1;
