@@ -245,6 +245,7 @@ struct mr_decompressor {
     char first[4];        /* its first bytes */
     size_t first_len;
     bool has_more; /* the last read filled its buffer */
+    bool is_full;  /* so did the last step: the library may hold more output */
     bool in_padding;
     mr_code pending; /* reported by every read from now on */
     mr_error pending_err;
@@ -337,6 +338,14 @@ static void note_first(mr_decompressor *stream, mr_slice in)
     }
 }
 
+static void end_piece(mr_decompressor *stream)
+{
+    stream->pieces++;
+    stream->piece_taken = 0;
+    stream->first_len = 0;
+    stream->is_full = false;
+}
+
 mr_code mr_decompressor_read(mr_decompressor *stream, mr_slice *in, char *to, size_t cap,
                              size_t *out_got, mr_error *err)
 {
@@ -345,21 +354,22 @@ mr_code mr_decompressor_read(mr_decompressor *stream, mr_slice *in, char *to, si
         if (stream->piece_taken == 0) begin_piece(stream, in);
         if (stream->pending != MR_OK || (in->len == 0 && stream->piece_taken == 0)) break;
         note_first(stream, *in);
+        /* What the library holds comes out before it sees more input: should that input be damaged,
+         * it would fail and forget what it had made in the same call. */
+        const bool draining = stream->is_full;
         mr_decode_step step = {
-            .in = in->ptr, .in_len = in->len, .out = to + got, .out_cap = cap - got};
+            .in = in->ptr, .in_len = draining ? 0 : in->len, .out = to + got, .out_cap = cap - got};
         const mr_code rc = stream->info->decompress->step(stream->state, &step);
         *in = mr_slice_from(*in, step.in_used);
         got += step.out_made;
         stream->taken += step.in_used;
         stream->piece_taken += step.in_used;
+        stream->is_full = step.out_made > 0 && step.out_made == step.out_cap;
         if (rc != MR_OK) put_off(stream, rc, step.problem);
-        if (step.piece_ended) {
-            stream->pieces++;
-            stream->piece_taken = 0;
-            stream->first_len = 0;
-        } else if (step.in_used == 0 && step.out_made == 0) {
+        if (step.piece_ended)
+            end_piece(stream);
+        else if (step.in_used == 0 && step.out_made == 0 && !draining)
             break;
-        }
     }
     stream->has_more = got == cap;
     if (got == 0 && stream->pending != MR_OK) {

@@ -211,6 +211,27 @@ MR_TEST(all_whole_blocks_before_a_damaged_one_are_delivered)
     }
 }
 
+MR_TEST(all_bytes_before_a_wrong_checksum_are_delivered_into_every_room)
+{
+    EACH_CODEC(codec)
+    {
+        if (codec == MR_CODEC_DEFLATE) continue; /* has no checksum */
+        mr_buffer packed = new_buffer(), out = new_buffer();
+        mr_decompressor *stream = new_decompressor(codec);
+        mr_test_pack(codec, mr_test_lines(600), &packed);
+        packed.ptr[packed.len - (codec == MR_CODEC_GZIP ? 5 : 1)] ^= 1;
+        for (size_t room = 1; room <= 700; room++) {
+            mr_buffer_reset(&out);
+            MR_EXPECT_CODE(decode(stream, mr_buffer_slice(&packed), packed.len, 1, room, &out),
+                           MR_ERR_INPUT);
+            MR_EXPECT(mr_slice_equal(mr_buffer_slice(&out), mr_test_lines(600)));
+        }
+        mr_decompressor_close(stream);
+        mr_buffer_done(&packed);
+        mr_buffer_done(&out);
+    }
+}
+
 MR_TEST(every_changed_byte_is_an_error_or_harmless_and_never_a_crash)
 {
     EACH_CODEC(codec)
