@@ -76,14 +76,28 @@ static mr_rowpack_page *page_of(const mr_rowpack *pack, uint64_t row)
     return pack->pages.items[row / MR_ROWPACK_PAGE_ROWS - pack->pages.first];
 }
 
+/* Without rows nothing but the numbering need stay. */
+static void release_all(mr_rowpack *pack)
+{
+    for (uint32_t i = 0; i < pack->blocks.count; i++)
+        release_block(pack, &pack->blocks.items[i]);
+    for (uint32_t i = 0; i < pack->pages.count; i++)
+        give_spare(&pack->spare_pages, pack->pages.items[i]);
+    pack->blocks.first += pack->blocks.count;
+    pack->blocks.count = pack->pages.count = 0;
+    pack->has_open = false;
+}
+
 void mr_rowpack_trim(mr_rowpack *pack)
 {
     void *memory;
+    const bool is_empty = pack->first_row == pack->end_row;
+    if (is_empty) release_all(pack);
     while ((memory = take_spare(&pack->spare_blocks)) != NULL)
         free_memory(pack, memory);
     while ((memory = take_spare(&pack->spare_pages)) != NULL)
         free_memory(pack, memory);
-    if (pack->first_row < pack->end_row) return;
+    if (!is_empty) return;
     mr_mem_free(pack->blocks.items);
     mr_mem_free(pack->pages.items);
     pack->blocks = (mr_rowpack_blocks){.first = pack->blocks.first};
@@ -93,14 +107,9 @@ void mr_rowpack_trim(mr_rowpack *pack)
 
 void mr_rowpack_reset(mr_rowpack *pack)
 {
-    for (uint32_t i = 0; i < pack->blocks.count; i++)
-        release_block(pack, &pack->blocks.items[i]);
-    for (uint32_t i = 0; i < pack->pages.count; i++)
-        give_spare(&pack->spare_pages, pack->pages.items[i]);
-    pack->blocks.count = pack->pages.count = 0;
+    release_all(pack);
     pack->blocks.first = pack->pages.first = 0;
     pack->first_row = pack->end_row = 0;
-    pack->has_open = false;
     pack->used_bytes = 0;
     pack->types_count = 0;
 }

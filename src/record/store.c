@@ -432,8 +432,11 @@ static void finish_batch(const mr_store *store, uint64_t first, uint32_t rows, m
     memset(out->row_line, 0, sizeof *out->row_line * rows);
     for (uint32_t row = 0; row < rows; row++)
         out->row_record[row] = row;
-    for (uint32_t i = 0; i < out->column_count; i++)
-        if (out->columns[i].null_count == rows) out->columns[i].type = store->schema.fields[i].type;
+    for (uint32_t i = 0; i < out->column_count; i++) {
+        const mr_type type = store->schema.fields[i].type;
+        if (out->columns[i].null_count == rows && type != MR_TYPE_MIXED)
+            out->columns[i].type = type;
+    }
 }
 
 mr_code mr_store_read(mr_store *store, uint64_t first, mr_batch *out, uint64_t *out_count,
