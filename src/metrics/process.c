@@ -12,8 +12,9 @@
 #include "core/arena.h"
 #include "core/mem.h"
 
-#define RATE_INTERVAL_NS 100000000ull /* shorter intervals between pages say nothing about a rate \
-                                       */
+#define RATE_INTERVAL_NS                                                     \
+    100000000ull /* shorter intervals between pages say nothing about a rate \
+                  */
 
 /* --- Reading the system
  * --------------------------------------------------------------------------- */

@@ -2,7 +2,9 @@
 #include "metrics/text.h"
 
 #include <math.h>
-#include <stdio.h>
+
+#include "core/number.h"
+#include "core/utf8.h"
 
 #define DIGITS_MAX 20 /* of UINT64_MAX */
 
@@ -33,8 +35,6 @@ mr_code mr_text_i64(mr_buffer *out, int64_t value, unsigned decimals, mr_error *
     return mr_text_u64(out, 0 - (uint64_t)value, decimals, err);
 }
 
-/* The numbers of a scrape are nearly all whole; only the rest pays for the C library's formatting,
- * which for doubles of normal precision works on its own stack. */
 mr_code mr_text_double(mr_buffer *out, double value, mr_error *err)
 {
     if (isnan(value)) return mr_buffer_append(out, MR_SLICE("NaN"), err);
@@ -42,34 +42,15 @@ mr_code mr_text_double(mr_buffer *out, double value, mr_error *err)
         return mr_buffer_append(out, value > 0 ? MR_SLICE("+Inf") : MR_SLICE("-Inf"), err);
     if (fabs(value) < 1e15 && value == floor(value))
         return mr_text_i64(out, (int64_t)value, 0, err);
-    char text[32];
-    int len = 0;
-    for (int digits = 15; digits <= 17; digits++) {
-        len = snprintf(text, sizeof text, "%.*g", digits, value);
-        if (strtod(text, NULL) == value) break;
-    }
-    return mr_buffer_append(out, mr_slice_of(text, (size_t)len), err);
-}
-
-/* Length of the UTF-8 character at the start of `text` (not empty); 0 when there is none: overlong
- * forms, surrogates, beyond U+10FFFF, cut short. */
-static size_t utf8_char_len(mr_slice text)
-{
-    const unsigned char *p = (const unsigned char *)text.ptr;
-    if (p[0] < 0x80) return 1;
-    const size_t len = p[0] >= 0xf0 ? 4 : p[0] >= 0xe0 ? 3 : 2;
-    if (p[0] < 0xc2 || p[0] > 0xf4 || text.len < len) return 0;
-    for (size_t i = 1; i < len; i++)
-        if ((p[i] & 0xc0) != 0x80) return 0;
-    if ((p[0] == 0xe0 && p[1] < 0xa0) || (p[0] == 0xed && p[1] > 0x9f)) return 0;
-    if ((p[0] == 0xf0 && p[1] < 0x90) || (p[0] == 0xf4 && p[1] > 0x8f)) return 0;
-    return len;
+    char text[MR_F64_TEXT_MAX];
+    return mr_buffer_append(out, mr_slice_of(text, mr_format_f64(text, value)), err);
 }
 
 static mr_code append_escaped(mr_buffer *out, mr_slice text, bool escape_quotes, mr_error *err)
 {
     while (text.len > 0) {
-        const size_t len = utf8_char_len(text);
+        uint32_t code_point;
+        const size_t len = mr_utf8_decode(text, &code_point);
         mr_slice piece = mr_slice_of(text.ptr, len);
         if (len == 0 || text.ptr[0] == 0) piece = MR_SLICE("\xef\xbf\xbd");
         if (text.ptr[0] == '\\') piece = MR_SLICE("\\\\");

@@ -19,7 +19,7 @@ MR_NODISCARD MR_HOT mr_code mr_text_u64(mr_buffer *out, uint64_t value, unsigned
 MR_NODISCARD MR_HOT mr_code mr_text_i64(mr_buffer *out, int64_t value, unsigned decimals,
                                         mr_error *err);
 
-/* The shortest of 15 to 17 digits that reads back as `value`; NaN, +Inf, -Inf. */
+/* The fewest digits that read back as `value`; NaN, +Inf, -Inf. */
 MR_NODISCARD MR_HOT mr_code mr_text_double(mr_buffer *out, double value, mr_error *err);
 
 /* `value` with \ " and line feed escaped. NUL and bytes that are not UTF-8 become U+FFFD: a scraper
