@@ -16,8 +16,7 @@
     100000000ull /* shorter intervals between pages say nothing about a rate \
                   */
 
-/* --- Reading the system
- * --------------------------------------------------------------------------- */
+/* --- Reading the system ----------------------------------------------------------------------- */
 
 /* The first bytes of a small file of /proc; empty when it cannot be read. */
 static mr_slice read_proc(const char *path, char *into, size_t size)
@@ -121,8 +120,7 @@ int64_t mr_process_start_seconds(void)
     return (int64_t)(booted_ns / 1000000000 + ticks / (uint64_t)ticks_per_second);
 }
 
-/* --- Families
- * -------------------------------------------------------------------------------------- */
+/* --- Families --------------------------------------------------------------------------------- */
 
 typedef enum figure {
     CPU_USER_US,
@@ -377,8 +375,7 @@ static mr_code declare_rows(mr_metrics *metrics, const row *rows, size_t count, 
     return mr_metrics_before_page(metrics, refresh, figures, err);
 }
 
-/* --- Arenas, by name
- * ------------------------------------------------------------------------------- */
+/* --- Arenas, by name -------------------------------------------------------------------------- */
 
 typedef struct arena_sums {
     size_t count;
