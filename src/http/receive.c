@@ -119,7 +119,9 @@ static mr_http_step begin_body(mr_http_connection *connection)
         mr_http_connection_fault(connection, 413, "the body is larger than the limit");
         return MR_HTTP_GO_ON;
     }
-    request->body.max = (size_t)mr_min_u64(request->body_bytes_max, SIZE_MAX / 4);
+    /* Memory for a body of known length never grows past it. */
+    const uint64_t longest = head->has_length ? head->content_length : request->body_bytes_max;
+    request->body.max = (size_t)mr_min_u64(longest, SIZE_MAX / 4);
     request->end = request->start + head->length;
     if (!head->chunked && head->content_length == 0) return mr_http_connection_dispatch(connection);
     const bool large = head->content_length > MR_HTTP_IN_PLACE_BODY_BYTES;
