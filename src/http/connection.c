@@ -54,8 +54,7 @@ void mr_http_connection_fault(mr_http_connection *connection, uint16_t status, c
 
 static void on_deadline(mr_timer *timer)
 {
-    mr_http_connection *connection =
-        (mr_http_connection *)((char *)timer - offsetof(mr_http_connection, timer));
+    mr_http_connection *connection = MR_CONTAINER_OF(timer, mr_http_connection, timer);
     const mr_http_counters *count = &connection->server->count;
     if (is_idle(connection)) {
         mr_counter_add(count->timeouts_idle, 1);
@@ -268,8 +267,7 @@ void mr_http_defer(mr_http_request *request)
 
 static void run_resumed(mr_loop_job *job)
 {
-    mr_http_request *request =
-        (mr_http_request *)((char *)job - offsetof(mr_http_request, resume_job));
+    mr_http_request *request = MR_CONTAINER_OF(job, mr_http_request, resume_job);
     request->deferred = false;
     request->server->deferred_count--;
     request->in_handler = true;
@@ -416,8 +414,7 @@ void mr_http_connection_advance(mr_http_connection *connection)
 
 static void on_later(mr_loop_job *job)
 {
-    mr_http_connection *connection =
-        (mr_http_connection *)((char *)job - offsetof(mr_http_connection, later));
+    mr_http_connection *connection = MR_CONTAINER_OF(job, mr_http_connection, later);
     connection->later_queued = false;
     if (connection->state == MR_HTTP_CLOSED) {
         recycle(connection);
@@ -439,8 +436,7 @@ void mr_http_connection_later(mr_http_connection *connection)
 
 static void on_ready(mr_watch *watch, unsigned events)
 {
-    mr_http_connection *connection =
-        (mr_http_connection *)((char *)watch - offsetof(mr_http_connection, watch));
+    mr_http_connection *connection = MR_CONTAINER_OF(watch, mr_http_connection, watch);
     if ((events & MR_LOOP_READABLE) != 0) connection->readable = true;
     if ((events & MR_LOOP_WRITABLE) != 0) connection->writable = true;
     if ((events & MR_LOOP_ENDING) != 0) connection->ending = true;

@@ -19,7 +19,7 @@ uint64_t mr_loop_clock_ns(void)
 /* Empties the counter; the posted jobs run at their place in the turn. */
 static void on_wake(mr_watch *watch, MR_UNUSED unsigned events)
 {
-    const mr_loop *loop = (const mr_loop *)((const char *)watch - offsetof(mr_loop, wake_watch));
+    const mr_loop *loop = MR_CONTAINER_OF(watch, mr_loop, wake_watch);
     uint64_t count;
     while (read(loop->wake_fd, &count, sizeof count) < 0 && errno == EINTR)
         continue;

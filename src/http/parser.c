@@ -271,10 +271,11 @@ static bool take_line(mr_http_head *head, const mr_http_limits *limits, mr_slice
     line.len--;
     switch (head->stage) {
     case STAGE_START:
-        head->stage = STAGE_REQUEST_LINE;
-        if (line.len == 0) return true; /* the one empty line that may come first */
-        /* fall through */
     case STAGE_REQUEST_LINE:
+        if (line.len == 0 && head->stage == STAGE_START) { /* one empty line may come first */
+            head->stage = STAGE_REQUEST_LINE;
+            return true;
+        }
         head->stage = STAGE_FIELDS;
         return parse_request_line(head, limits, line, at);
     case STAGE_FIELDS:

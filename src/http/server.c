@@ -124,8 +124,7 @@ static void pause_accepting(mr_http_server *server, bool paused)
 
 static void on_accept_timer(mr_timer *timer)
 {
-    mr_http_server *server =
-        (mr_http_server *)((char *)timer - offsetof(mr_http_server, accept_timer));
+    mr_http_server *server = MR_CONTAINER_OF(timer, mr_http_server, accept_timer);
     if (!server->stopping) pause_accepting(server, false);
 }
 
@@ -141,8 +140,7 @@ static void on_accept_error(mr_http_server *server)
 
 static void on_connection(mr_watch *watch, MR_UNUSED unsigned events)
 {
-    mr_http_listener *listener =
-        (mr_http_listener *)((char *)watch - offsetof(mr_http_listener, watch));
+    mr_http_listener *listener = MR_CONTAINER_OF(watch, mr_http_listener, watch);
     mr_http_server *server = listener->server;
     for (int i = 0; i < ACCEPTS_PER_TURN && !server->stopping; i++) {
         struct sockaddr_storage address;
@@ -260,8 +258,7 @@ void mr_http_server_lost_one(mr_http_server *server)
 
 static void on_grace_over(mr_timer *timer)
 {
-    mr_http_server *server =
-        (mr_http_server *)((char *)timer - offsetof(mr_http_server, grace_timer));
+    mr_http_server *server = MR_CONTAINER_OF(timer, mr_http_server, grace_timer);
     while (server->connections != NULL)
         mr_http_connection_close(server->connections, true);
     mr_loop_stop(&server->loop);
@@ -269,7 +266,7 @@ static void on_grace_over(mr_timer *timer)
 
 static void on_stop(mr_loop_job *job)
 {
-    mr_http_server *server = (mr_http_server *)((char *)job - offsetof(mr_http_server, stop_job));
+    mr_http_server *server = MR_CONTAINER_OF(job, mr_http_server, stop_job);
     server->stopping = true;
     mr_listen_close(&server->sockets);
     for (mr_http_connection *connection = server->connections, *next; connection != NULL;
