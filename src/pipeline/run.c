@@ -138,6 +138,7 @@ void mr_run_close(mr_run *run)
     if (run->destination != NULL && run->destination_state != NULL &&
         run->destination->close != NULL)
         run->destination->close(run->destination_state);
+    if (run->holds) mr_hold_close(&run->hold);
     mr_discovery_done(&run->discovery);
     mr_quarantine_close(&run->quarantine);
     run->source = NULL;
@@ -309,24 +310,88 @@ static void limit_rejects(const mr_pipeline_config *c, mr_engine_config *config)
     if (limit->kind == MR_REJECTS_PERCENT) config->max_reject_share = limit->percent / 100;
 }
 
-static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
+static mr_engine_config destination_config(mr_run *run)
 {
     mr_engine_config config = engine_config(run);
     config.destination = run->destination;
     config.destination_state = run->destination_state;
-    config.limit = run->config->limit;
     config.reject = put_reject;
     config.reject_context = run;
     limit_rejects(run->config, &config);
-    if (!mr_shape_is_identity(&run->shape)) {
-        config.shape = mr_shape_apply;
-        config.shape_context = &run->shape;
+    return config;
+}
+
+static void shape_it(mr_run *run, mr_engine_config *config)
+{
+    if (mr_shape_is_identity(&run->shape)) return;
+    config->shape = mr_shape_apply;
+    config->shape_context = &run->shape;
+}
+
+static mr_store_config store_config(const mr_pipeline_config *c)
+{
+    static const mr_store_mode modes[] = {[MR_STORAGE_HYBRID] = MR_STORE_HYBRID,
+                                          [MR_STORAGE_ROW] = MR_STORE_ROW,
+                                          [MR_STORAGE_COLUMNAR] = MR_STORE_COLUMNAR};
+    static const mr_store_codec codecs[] = {[MR_BLOCK_NONE] = MR_STORE_PLAIN,
+                                            [MR_BLOCK_LZ4] = MR_STORE_LZ4,
+                                            [MR_BLOCK_ZSTD] = MR_STORE_ZSTD};
+    return (mr_store_config){
+        .mode = modes[c->storage.mode],
+        .streaming = c->performance.streaming_mode,
+        .columnar_after_records = c->storage.columnar_after_records,
+        .columnar_after_bytes = c->storage.columnar_after_bytes,
+        .batch_size = c->performance.batch_size,
+        .memory_limit_bytes = c->performance.memory_limit_bytes,
+        .compression = codecs[c->storage.compression],
+        .spill_dir = c->storage.spill_dir,
+    };
+}
+
+/* The source fills the store; the store goes on to the destination when it must and at the end. */
+static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger *ledger,
+                                mr_error *err)
+{
+    const mr_store_config store = store_config(run->config);
+    run->onward = *config;
+    run->onward.limit = 0;
+    run->onward.shape = NULL;
+    if (run->onward.worker_count == 0) run->onward.worker_count = run->config->performance.workers;
+    run->holds = true;
+    if (mr_hold_open(&run->hold, &store, &run->onward, run->config->performance.flush_interval_ns,
+                     err) != MR_OK)
+        return MR_END_FAILED;
+    config->destination = &mr_destination_hold;
+    config->destination_state = &run->hold;
+    mr_end end = move(run, config, run->source->name, ledger, err);
+    if (end == MR_END_DONE && mr_store_seal(run->hold.store, err) != MR_OK) end = MR_END_FAILED;
+    if (end == MR_END_DONE && mr_hold_drain(&run->hold, err) != MR_OK)
+        end = atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_FAILED;
+    const mr_ledger *onward = &run->hold.ledger;
+    if (end == MR_END_DONE && onward->read != ledger->written) {
+        mr_fail(err, MR_ERR_IO, "the store took %llu records and gave %llu",
+                (unsigned long long)ledger->written, (unsigned long long)onward->read);
+        return MR_END_FAILED;
     }
+    ledger->written = onward->written;
+    ledger->rejected += onward->rejected;
+    for (int i = 0; i < MR_REASON_COUNT; i++)
+        ledger->by_reason[i] += onward->by_reason[i];
+    return end;
+}
+
+static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
+{
+    mr_engine_config config = destination_config(run);
+    config.limit = run->config->limit;
+    shape_it(run, &config);
     if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
         return MR_END_FAILED;
     if (run->destination->start != NULL &&
         run->destination->start(run->destination_state, &run->schema, err) != MR_OK)
         return MR_END_FAILED;
+    if (mr_options_given(&run->config->options, "storage.mode"))
+        return through_the_store(run, &config, ledger, err);
     return move(run, &config, run->source->name, ledger, err);
 }
 
@@ -374,6 +439,19 @@ static const char *status_of(mr_end end, const mr_ledger *ledger)
     return "failed";
 }
 
+static void report_store(const mr_run *run, mr_report *report)
+{
+    const mr_store_stats *stats = &run->hold.stats;
+    const double records = stats->records > 0 ? (double)stats->records : 1;
+    report->store_mode = mr_store_mode_name(stats->configured);
+    report->store_bytes_per_record = stats->bytes_per_record;
+    report->store_peak_bytes_per_record = (double)stats->peak_bytes / records;
+    report->store_switches = stats->switch_count;
+    if (stats->group_bytes > 0)
+        report->store_compression_ratio =
+            (double)stats->group_text_bytes / (double)stats->group_bytes;
+}
+
 static void fill_report(mr_run *run, mr_end end, mr_report *report)
 {
     report->status = status_of(end, &report->ledger);
@@ -387,7 +465,8 @@ static void fill_report(mr_run *run, mr_end end, mr_report *report)
     report->thread_count = run->config->performance.workers + 1;
     if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
     report->guarantee = run->destination->guarantee;
-    if (report->store_mode == NULL) report->store_mode = "none";
+    report->store_mode = "none";
+    if (run->holds) report_store(run, report);
     mr_report_measure(report, &run->view);
 }
 

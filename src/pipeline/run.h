@@ -17,6 +17,7 @@
 #include "connector/connectors.h"
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
+#include "pipeline/hold.h"
 #include "pipeline/quarantine.h"
 #include "pipeline/report.h"
 #include "pipeline/shape.h"
@@ -37,6 +38,9 @@ typedef struct mr_run {
     bool exact;       /* every value was looked at, not a sample */
     mr_schema schema; /* of what reaches the destination: after select and rename */
     mr_shape shape;
+    bool holds; /* records pass through the store */
+    mr_hold hold;
+    mr_engine_config onward;
     mr_quarantine quarantine;
     atomic_bool stop, cancelled;
     mr_engine_view view;
