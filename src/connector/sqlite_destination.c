@@ -407,8 +407,8 @@ const mr_destination_ops mr_destination_sqlite = {
     .name = "sqlite",
     .summary = "a table of an SQLite database",
     .options = destination_options,
-    .capabilities = MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_DECLARES | MR_CAP_TRANSACTION |
-                    MR_CAP_UPSERT,
+    .capabilities =
+        MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_DECLARES | MR_CAP_TRANSACTION | MR_CAP_UPSERT,
     .guarantee = "all or nothing: one transaction, or a new file that appears when it is complete",
     .state_bytes = sizeof(sqlite_destination),
     .open = destination_open,
