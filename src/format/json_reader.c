@@ -6,9 +6,10 @@
 #define KEEP_BYTES     ((size_t)4 << 20) /* what one huge record inflated shrinks back to this */
 #define MAX_CALL_BYTES ((size_t)1 << 31) /* places in a call fit 32 bits */
 #define MAX_TEXT_BYTES ((size_t)4 << 30)
-#define WINDOW_BYTES   ((size_t)32 << 10) /* checked for UTF-8 at a time, so that it stays in cache \
-                                           */
-#define RECORD_SEPARATOR '\x1e'           /* RFC 7464 */
+#define WINDOW_BYTES                                                                      \
+    ((size_t)32 << 10)          /* checked for UTF-8 at a time, so that it stays in cache \
+                                 */
+#define RECORD_SEPARATOR '\x1e' /* RFC 7464 */
 
 /* One mr_json_read(). */
 typedef struct call {
@@ -552,8 +553,12 @@ static mr_json_fault check_behind(const call *c, mr_json_scan *scan, char first)
     const bool stream = c->state->where == MR_JSON_AT_VALUE;
     const bool number = first != 't' && first != 'f' && first != 'n';
     if (scan->at >= c->end) return (stream || number) && !c->final ? MR_JSON_ENDS : MR_JSON_FINE;
-    if (!stream || strchr(" \t\r\n\x1e{[\"", *scan->at) != NULL) return MR_JSON_FINE;
-    return MR_JSON_WANTS_SPACE;
+    const char behind = *scan->at;
+    if (!stream || behind == RECORD_SEPARATOR || behind == '{' || behind == '[' || behind == '"')
+        return MR_JSON_FINE;
+    return behind == ' ' || behind == '\t' || behind == '\r' || behind == '\n'
+               ? MR_JSON_FINE
+               : MR_JSON_WANTS_SPACE;
 }
 
 /* The value at c->at is a record; behind it the text is at `next`. */

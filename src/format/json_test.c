@@ -148,6 +148,7 @@ MR_TEST(every_fault_of_syntax_names_its_place)
         {"{\"a\":1.}", "# line 1, column 8: expected a digit, found '}'\n"},
         {"{\"a\":1e}", "# line 1, column 8: expected a digit, found '}'\n"},
         {"{\"a\":1e+}", "# line 1, column 9: expected a digit, found '}'\n"},
+        {"{\"a\":-.5}", "# line 1, column 7: expected a digit, found '.'\n"},
         {"{\"a\":.5}", "# line 1, column 6: expected a value, found '.'\n"},
         {"{\"a\":+1}", "# line 1, column 6: expected a value, found '+'\n"},
         {"{\"a\":1x}", "# line 1, column 7: expected ',' or '}' after value, found 'x'\n"},
@@ -198,10 +199,13 @@ MR_TEST(auto_reads_values_one_after_the_other)
         {"{\"a\":1},", "a=int:1 \n# line 1, column 8: expected a value, found ','\n"},
         {"{\"a\":1}\ntruefalse",
          "a=int:1 \n# line 2, column 5: expected white space between values, found 'f'\n"},
+        {"1\x7f", "# line 1, column 2: expected white space between values, found byte 0x7f\n"},
         {"1true", "# line 1, column 2: expected white space between values, found 't'\n"},
         {" [{\"a\":1}]", "a=int:1 \n"},
     };
     EXPECT_EXAMPLES(automatic, examples);
+    expect_reading(automatic, MR_SLICE("1\0"),
+                   "# line 1, column 2: expected white space between values, found byte 0x00\n");
 }
 
 MR_TEST(an_array_holds_the_records)
