@@ -47,6 +47,9 @@ enum {
     MR_CAP_STREAM = 1u << 2,  /* may run on, record by record */
     MR_CAP_TYPED = 1u << 3,   /* source: values come with types; destination: types matter to it */
     MR_CAP_COLUMNS = 1u << 4, /* destination: all columns must be known before the first record */
+    MR_CAP_GROWS = 1u << 9,   /* source: later records may bring further columns */
+    MR_CAP_DECLARES =
+        1u << 8, /* destination: declares its columns' types before the first record */
     MR_CAP_TRANSACTION = 1u << 5,  /* destination: all or nothing */
     MR_CAP_UPSERT = 1u << 6,       /* destination: merge by key */
     MR_CAP_EXPERIMENTAL = 1u << 7, /* no end-to-end test yet */

@@ -308,7 +308,9 @@ static mr_code destination_write(void *state, mr_job *job, mr_error *err)
     const mr_batch *batch = &job->batch;
     const bool first = own->feed.sources.field_count == 0;
     if (first && batch->column_count > 0) MR_TRY(need_table_for(own, batch, err));
+    const uint64_t taken_before = own->feed.row_count;
     MR_TRY(mr_sqlite_feed_write(&own->feed, batch, &job->refused, err));
+    job->encoded_rows += own->feed.row_count - taken_before;
     own->bytes_out += mr_batch_data_bytes(batch);
     const uint64_t open_rows = own->feed.row_count - own->committed_rows;
     return own->commit_every > 0 && open_rows >= own->commit_every ? commit_part(own, err) : MR_OK;
@@ -442,8 +444,8 @@ const mr_destination_ops mr_destination_sqlite = {
     .name = "sqlite",
     .summary = "a table of an SQLite database",
     .options = destination_options,
-    .capabilities = MR_CAP_TYPED | MR_CAP_TRANSACTION | MR_CAP_UPSERT,
-    .guarantee = "exactly-once: one transaction, or a new file that appears when complete",
+    .capabilities = MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_DECLARES | MR_CAP_TRANSACTION | MR_CAP_UPSERT,
+    .guarantee = "all or nothing: one transaction, or a new file that appears when it is complete",
     .state_bytes = sizeof(sqlite_destination),
     .open = destination_open,
     .start = destination_start,

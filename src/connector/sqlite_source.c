@@ -226,8 +226,18 @@ static uint32_t source_abilities(MR_UNUSED void *state)
     return MR_CAP_REWIND | MR_CAP_TYPED;
 }
 
-/* Also goes back to the first row; the transaction keeps what was read the same. */
-static mr_code source_set_schema(void *state, const mr_schema *schema, MR_UNUSED bool exact,
+/* Back to the first row; the transaction keeps what was read the same. */
+static mr_code source_begin(void *state, MR_UNUSED bool keep, MR_UNUSED mr_error *err)
+{
+    sqlite_source *own = state;
+    mr_sqlite_reset(&own->rows);
+    atomic_store_explicit(&own->row_count, 0, memory_order_relaxed);
+    own->ended = false;
+    return MR_OK;
+}
+
+static mr_code source_set_schema(void *state, const mr_schema *schema,
+                                 MR_UNUSED const mr_infer *found, MR_UNUSED bool exact,
                                  mr_error *err)
 {
     sqlite_source *own = state;
@@ -241,9 +251,6 @@ static mr_code source_set_schema(void *state, const mr_schema *schema, MR_UNUSED
         own->schema.fields[i].type = own->columns[i].fixed;
         own->columns[i].layout = 0;
     }
-    mr_sqlite_reset(&own->rows);
-    atomic_store_explicit(&own->row_count, 0, memory_order_relaxed);
-    own->ended = false;
     return MR_OK;
 }
 
@@ -332,7 +339,7 @@ static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
         if (own->ended) break;
         MR_TRY(append_row(own, batch, &bytes, err));
     }
-    batch->origin = (mr_origin){.source = own->name, .record = before + 1};
+    batch->origin = (mr_origin){.source = own->name, .record = before};
     job->from_batch = job->done = true;
     job->final = own->ended;
     job->file_name = own->name;
@@ -365,6 +372,7 @@ const mr_source_ops mr_source_sqlite = {
     .open = source_open,
     .schema = source_schema,
     .abilities = source_abilities,
+    .begin = source_begin,
     .set_schema = source_set_schema,
     .fetch = source_fetch,
     .progress = source_progress,

@@ -21,7 +21,10 @@
 #define MR_UNLIKELY(condition)        __builtin_expect(!!(condition), 0)
 #define MR_UNUSED                     __attribute__((unused))
 #define MR_COUNT_OF(array)            (sizeof(array) / sizeof((array)[0]))
-#define MR_CACHE_LINE                 64
+/* The struct of which `pointer` is the field `member`. */
+#define MR_CONTAINER_OF(pointer, type, member) \
+    ((type *)(void *)((char *)(pointer)-offsetof(type, member)))
+#define MR_CACHE_LINE 64
 
 /* O(1) checks inside hot loops; gone in release builds. */
 #ifdef NDEBUG

@@ -234,7 +234,9 @@ mr_code mr_file_pread(const mr_file *file, uint64_t offset, char *to, size_t len
  * sync at the end. */
 static void write_behind(mr_file *file)
 {
-    if (!file->is_regular || file->is_borrowed || file->written - file->sent < MR_FILE_WRITE_BEHIND_BYTES) return;
+    if (!file->is_regular || file->is_borrowed ||
+        file->written - file->sent < MR_FILE_WRITE_BEHIND_BYTES)
+        return;
     (void)sync_file_range(file->fd, (off_t)file->sent, (off_t)(file->written - file->sent),
                           SYNC_FILE_RANGE_WRITE);
     file->sent = file->written;
@@ -244,7 +246,8 @@ mr_code mr_file_write(mr_file *file, mr_slice bytes, mr_error *err)
 {
     MR_DCHECK(file->is_open);
     while (bytes.len > 0) {
-        /* Large slices go in steps, so that the disk starts on the first while the last is copied. */
+        /* Large slices go in steps, so that the disk starts on the first while the last is copied.
+         */
         const size_t part =
             bytes.len < MR_FILE_WRITE_BEHIND_BYTES ? bytes.len : MR_FILE_WRITE_BEHIND_BYTES;
         const ssize_t put = write(file->fd, bytes.ptr, part);

@@ -11,8 +11,8 @@
  *     out.csv        old                    old                    new
  *     out.csv.part         aaaa    aaaabbbb (fdatasync)   rename ^
  *
- * A .part is locked (flock) while its writer lives, so one left by a dead run is replaced and one of
- * a running process is MR_ERR_CONFLICT. A target that is a symbolic link stays one: the file it
+ * A .part is locked (flock) while its writer lives, so one left by a dead run is replaced and one
+ * of a running process is MR_ERR_CONFLICT. A target that is a symbolic link stays one: the file it
  * points to is replaced.
  *
  * The process ignores SIGPIPE (and SIGXFSZ, where file sizes are limited): both arrive as errors.
@@ -23,7 +23,7 @@
 
 #include "core/error.h"
 
-#define MR_FILE_PATH_MAX           4096      /* bytes of a path, ".part" and NUL included */
+#define MR_FILE_PATH_MAX           4096       /* bytes of a path, ".part" and NUL included */
 #define MR_FILE_WRITE_BEHIND_BYTES (8u << 20) /* written data is sent to the disk this often */
 
 /* What tells one state of a file from another. All 0 for a pipe or a device. */
@@ -39,13 +39,13 @@ typedef struct mr_file {
     bool is_open;
     bool is_borrowed; /* not ours to close */
     bool is_regular;
-    bool is_part;      /* `write_path` is a .part: closing without replacing removes it */
-    bool is_new;       /* appending: there was no file before */
-    uint64_t written;  /* position of the next write of a regular file, else bytes written */
-    uint64_t sent;     /* up to here writing to the disk has been started */
-    char *label;       /* "file 'a.csv'" or "standard output"; owned, as are the paths */
-    char *path;        /* the file meant, links of the last component resolved when writing */
-    char *write_path;  /* what is open: `path` or the .part */
+    bool is_part;     /* `write_path` is a .part: closing without replacing removes it */
+    bool is_new;      /* appending: there was no file before */
+    uint64_t written; /* position of the next write of a regular file, else bytes written */
+    uint64_t sent;    /* up to here writing to the disk has been started */
+    char *label;      /* "file 'a.csv'" or "standard output"; owned, as are the paths */
+    char *path;       /* the file meant, links of the last component resolved when writing */
+    char *write_path; /* what is open: `path` or the .part */
 } mr_file;
 
 /* Opens for reading from the start. A directory is MR_ERR_USAGE. */
@@ -56,7 +56,8 @@ MR_NODISCARD mr_code mr_file_open(mr_file *file, const char *path, mr_error *err
 MR_NODISCARD mr_code mr_file_borrow(mr_file *file, int fd, const char *label, mr_error *err);
 
 /* Opens `path`.part for writing, empty. A new target gets mode 0666 less the umask, an existing one
- * keeps its mode and, where permitted, its owner. Targets that are no regular file are MR_ERR_USAGE.
+ * keeps its mode and, where permitted, its owner. Targets that are no regular file are
+ * MR_ERR_USAGE.
  */
 MR_NODISCARD mr_code mr_file_create_beside(mr_file *file, const char *path, mr_error *err);
 
@@ -69,7 +70,8 @@ MR_NODISCARD mr_code mr_file_resume_beside(mr_file *file, const char *path, uint
  * file on success; after a failure mr_file_close() removes the .part and the old target stands. */
 MR_NODISCARD mr_code mr_file_replace(mr_file *file, mr_error *err);
 
-/* Opens for writing what is at `path` itself: pipes, devices, or a regular file, which is emptied. */
+/* Opens for writing what is at `path` itself: pipes, devices, or a regular file, which is emptied.
+ */
 MR_NODISCARD mr_code mr_file_open_in_place(mr_file *file, const char *path, mr_error *err);
 
 /* Opens (or makes) the regular file `path` and continues at its end; `written` tells its old size.

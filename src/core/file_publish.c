@@ -8,8 +8,8 @@
 
 #include "core/file_internal.h"
 
-#define MAX_LINKS  40 /* as the kernel's own limit */
-#define MAX_RACES  16 /* another process keeps replacing the .part under our hands */
+#define MAX_LINKS 40 /* as the kernel's own limit */
+#define MAX_RACES 16 /* another process keeps replacing the .part under our hands */
 
 /* --- where a path leads ----------------------------------------------------------------------- */
 

@@ -152,7 +152,8 @@ mr_code mr_codec_level(mr_codec codec, mr_slice text, int *out, mr_error *err)
 
 mr_slice mr_codec_tail(mr_codec codec)
 {
-    /* A last, empty block of fixed codes: what block() made before it are blocks that are not last. */
+    /* A last, empty block of fixed codes: what block() made before it are blocks that are not last.
+     */
     return codec == MR_CODEC_DEFLATE ? MR_SLICE("\x03\x00") : (mr_slice){NULL, 0};
 }
 
@@ -173,7 +174,8 @@ static const struct {
     {MR_CODEC_ZIP, {"PK\x03\x04", 4}},
 };
 
-/* "BZh" and a digit could begin a text, so the magic of the first block (or of the end) counts too. */
+/* "BZh" and a digit could begin a text, so the magic of the first block (or of the end) counts too.
+ */
 static mr_codec detect_bzip2(mr_slice head, bool at_end)
 {
     static const char block[] = "\x31\x41\x59\x26\x53\x59", end[] = "\x17\x72\x45\x38\x50\x90";
@@ -205,7 +207,8 @@ static mr_codec detect_magic(mr_slice head, bool at_end)
 static bool may_be_skippable(mr_slice head)
 {
     const size_t len = head.len < 4 ? head.len : 4;
-    return len > 0 && (head.ptr[0] & 0xf0) == 0x50 && memcmp(head.ptr + 1, "\x2a\x4d\x18", len - 1) == 0;
+    return len > 0 && (head.ptr[0] & 0xf0) == 0x50 &&
+           memcmp(head.ptr + 1, "\x2a\x4d\x18", len - 1) == 0;
 }
 
 static uint32_t little_endian_32(const char *ptr)
@@ -239,7 +242,10 @@ struct mr_decompressor {
     uint64_t taken;
     uint64_t pieces;      /* completed */
     uint64_t piece_taken; /* of the current piece */
-    bool has_more;        /* the last read filled its buffer */
+    char first[4];        /* its first bytes */
+    size_t first_len;
+    bool has_more; /* the last read filled its buffer */
+    bool is_full;  /* so did the last step: the library may hold more output */
     bool in_padding;
     mr_code pending; /* reported by every read from now on */
     mr_error pending_err;
@@ -281,6 +287,12 @@ void mr_decompressor_reset(mr_decompressor *stream)
     *stream = (mr_decompressor){.info = stream->info, .state = stream->state};
 }
 
+static bool begins_like_a_piece(const mr_decompressor *stream)
+{
+    const mr_codec found = mr_codec_detect(mr_slice_of(stream->first, stream->first_len), true);
+    return found != MR_CODEC_NONE && &codecs[found] == stream->info;
+}
+
 /* Remembers what is wrong; read gives what was made before it first. */
 static void put_off(mr_decompressor *stream, mr_code code, const char *problem)
 {
@@ -289,7 +301,7 @@ static void put_off(mr_decompressor *stream, mr_code code, const char *problem)
     stream->pending = code;
     if (code == MR_ERR_NOMEM)
         (void)mr_fail(&stream->pending_err, code, "no memory left to decode %s data", name);
-    else if (code == MR_ERR_INPUT && stream->pieces > 0 && stream->piece_taken <= 4)
+    else if (code == MR_ERR_INPUT && stream->pieces > 0 && !begins_like_a_piece(stream))
         (void)mr_fail(&stream->pending_err, code,
                       "unexpected bytes after the end of the %s data, at byte %llu", name,
                       at - stream->piece_taken);
@@ -311,7 +323,27 @@ static void begin_piece(mr_decompressor *stream, mr_slice *in)
         }
         if (in->len == 0) return;
     }
+    stream->first_len = 0;
     if (info->is_single || stream->in_padding) put_off(stream, MR_ERR_INPUT, "");
+}
+
+/* For put_off(): damage in a piece, or something else behind the last one? */
+static void note_first(mr_decompressor *stream, mr_slice in)
+{
+    if (MR_LIKELY(stream->piece_taken >= sizeof stream->first)) return;
+    stream->first_len = (size_t)stream->piece_taken;
+    while (stream->first_len < sizeof stream->first && in.len > 0) {
+        stream->first[stream->first_len++] = in.ptr[0];
+        in = mr_slice_from(in, 1);
+    }
+}
+
+static void end_piece(mr_decompressor *stream)
+{
+    stream->pieces++;
+    stream->piece_taken = 0;
+    stream->first_len = 0;
+    stream->is_full = false;
 }
 
 mr_code mr_decompressor_read(mr_decompressor *stream, mr_slice *in, char *to, size_t cap,
@@ -321,20 +353,23 @@ mr_code mr_decompressor_read(mr_decompressor *stream, mr_slice *in, char *to, si
     while (got < cap && stream->pending == MR_OK) {
         if (stream->piece_taken == 0) begin_piece(stream, in);
         if (stream->pending != MR_OK || (in->len == 0 && stream->piece_taken == 0)) break;
+        note_first(stream, *in);
+        /* What the library holds comes out before it sees more input: should that input be damaged,
+         * it would fail and forget what it had made in the same call. */
+        const bool draining = stream->is_full;
         mr_decode_step step = {
-            .in = in->ptr, .in_len = in->len, .out = to + got, .out_cap = cap - got};
+            .in = in->ptr, .in_len = draining ? 0 : in->len, .out = to + got, .out_cap = cap - got};
         const mr_code rc = stream->info->decompress->step(stream->state, &step);
         *in = mr_slice_from(*in, step.in_used);
         got += step.out_made;
         stream->taken += step.in_used;
         stream->piece_taken += step.in_used;
+        stream->is_full = step.out_made > 0 && step.out_made == step.out_cap;
         if (rc != MR_OK) put_off(stream, rc, step.problem);
-        if (step.piece_ended) {
-            stream->pieces++;
-            stream->piece_taken = 0;
-        } else if (step.in_used == 0 && step.out_made == 0) {
+        if (step.piece_ended)
+            end_piece(stream);
+        else if (step.in_used == 0 && step.out_made == 0 && !draining)
             break;
-        }
     }
     stream->has_more = got == cap;
     if (got == 0 && stream->pending != MR_OK) {

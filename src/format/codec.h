@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * format/codec.h - compression as streams of bytes: what a file's first bytes say, undoing it, doing it.
+ * format/codec.h - compression as streams of bytes: what a file's first bytes say, undoing it,
+ * doing it.
  *
  *     codec     suffix     pieces that may follow one another in a file      levels   by name
  *     gzip      .gz        members (RFC 1952), zero padding at the end       1..9     1  6  8  9
@@ -49,8 +50,8 @@ typedef enum mr_codec {
 /* "gzip", "none", ...; as written in options and errors. */
 const char *mr_codec_name(mr_codec codec);
 
-/* The codec of an option's text: none, gzip (gz), deflate, zstd (zst), lz4; MR_ERR_USAGE for others,
- * known or not. Empty or "auto" is MR_CODEC_AUTO. */
+/* The codec of an option's text: none, gzip (gz), deflate, zstd (zst), lz4; MR_ERR_USAGE for
+ * others, known or not. Empty or "auto" is MR_CODEC_AUTO. */
 MR_NODISCARD mr_code mr_codec_parse(mr_slice text, mr_codec *out, mr_error *err);
 
 /* ".gz"; "" for a codec without one. */
@@ -74,8 +75,8 @@ int mr_codec_default_level(mr_codec codec);
 /* --- recognising ------------------------------------------------------------------------------ */
 
 /* What data beginning with `head` is: a codec or MR_CODEC_NONE; MR_CODEC_AUTO means that more bytes
- * are needed to tell. `at_end` says that there are no more. Never AUTO for MR_CODEC_MAGIC_MAX bytes.
- * Raw deflate has no magic and is never found. */
+ * are needed to tell. `at_end` says that there are no more. Never AUTO for MR_CODEC_MAGIC_MAX
+ * bytes. Raw deflate has no magic and is never found. */
 mr_codec mr_codec_detect(mr_slice head, bool at_end);
 
 /* --- decompressing ---------------------------------------------------------------------------- */

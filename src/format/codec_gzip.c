@@ -7,11 +7,11 @@
 #include "core/mem.h"
 #include "format/codec_internal.h"
 
-#define RAW_WINDOW   (-15)
-#define ZLIB_WINDOW  15
-#define GZIP_WINDOW  (15 + 16)
-#define DEFLATE_MEM  8
-#define OUTPUT_STEP  (64u << 10) /* room made at a time for streamed output */
+#define RAW_WINDOW  (-15)
+#define ZLIB_WINDOW 15
+#define GZIP_WINDOW (15 + 16)
+#define DEFLATE_MEM 8
+#define OUTPUT_STEP (64u << 10) /* room made at a time for streamed output */
 
 static void *counted_alloc(void *context, uInt count, uInt size)
 {
@@ -138,8 +138,8 @@ const mr_decompress_ops mr_deflate_decompress = {
 
 typedef struct deflater {
     z_stream z;
-    /* What closes a piece: the end of the member, or for raw deflate, whose pieces are one stream in
-     * the end, the flush that forgets all that came before and ends on a whole byte. */
+    /* What closes a piece: the end of the member, or for raw deflate, whose pieces are one stream
+     * in the end, the flush that forgets all that came before and ends on a whole byte. */
     int closing;
 } deflater;
 

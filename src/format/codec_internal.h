@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
- * format/codec_internal.h - what a codec is made of: two tables of functions over a state of its own.
+ * format/codec_internal.h - what a codec is made of: two tables of functions over a state of its
+ * own.
  *
- * codec.c does what all have in common: counting, errors with byte offsets that wait until everything
- * before them is delivered, pieces. A codec's file translates one library.
+ * codec.c does what all have in common: counting, errors with byte offsets that wait until
+ * everything before them is delivered, pieces. A codec's file translates one library.
  *
  * Thread: as format/codec.h. */
 #ifndef MR_FORMAT_CODEC_INTERNAL_H
@@ -20,7 +21,8 @@ typedef struct mr_decode_step {
     size_t in_used;  /* set by the codec, */
     size_t out_made; /* also when it fails */
     bool piece_ended;
-    const char *problem; /* why it failed: "the checksum is wrong"; a literal of the library or ours */
+    const char
+        *problem; /* why it failed: "the checksum is wrong"; a literal of the library or ours */
 } mr_decode_step;
 
 typedef struct mr_decompress_ops {

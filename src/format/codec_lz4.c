@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * lz4 frames, by liblz4. Its custom allocators are declared for static linking only, and exported by
- * the shared library of every distribution. */
+ * lz4 frames, by liblz4. Its custom allocators are declared for static linking only, and exported
+ * by the shared library of every distribution. */
 #define LZ4F_STATIC_LINKING_ONLY
 #include <lz4frame.h>
 
@@ -69,7 +69,8 @@ static mr_code problem_of(size_t rc, mr_decode_step *step)
 }
 
 /* The library forgets what it made when it fails in the same call, so it gets one block at a time:
- * what it announces is the block and the header of the next, which is kept for a call of its own. */
+ * what it announces is the block and the header of the next, which is kept for a call of its own.
+ */
 static mr_code step_unlz4(void *state, mr_decode_step *step)
 {
     unlz4 *self = state;
@@ -77,8 +78,7 @@ static mr_code step_unlz4(void *state, mr_decode_step *step)
         self->wanted > BLOCK_HEADER_BYTES ? self->wanted - BLOCK_HEADER_BYTES : self->wanted;
     size_t in_len = step->in_len < most ? step->in_len : most;
     size_t out_len = step->out_cap;
-    const size_t rc =
-        LZ4F_decompress(self->context, step->out, &out_len, step->in, &in_len, NULL);
+    const size_t rc = LZ4F_decompress(self->context, step->out, &out_len, step->in, &in_len, NULL);
     if (LZ4F_isError(rc)) return problem_of(rc, step);
     step->in_used = in_len;
     step->out_made = out_len;
@@ -106,7 +106,36 @@ const mr_decompress_ops mr_lz4_decompress = {
 typedef struct lz4 {
     LZ4F_cctx *context;
     LZ4F_preferences_t preferences;
+    void *spare; /* the buffer of the last frame */
 } lz4;
+
+/* The library gives its buffer back and asks for another with every frame it begins; it gets the
+ * same one again. */
+static void *alloc_or_reuse(void *context, size_t size_bytes)
+{
+    lz4 *self = context;
+    void *memory = self->spare;
+    if (mr_mem_usable(memory) < size_bytes) return mr_mem_alloc(size_bytes);
+    self->spare = NULL;
+    return memory;
+}
+
+static void keep_or_free(void *context, void *memory)
+{
+    lz4 *self = context;
+    if (self->spare == NULL)
+        self->spare = memory;
+    else
+        mr_mem_free(memory);
+}
+
+static void close_lz4(void *state)
+{
+    lz4 *self = state;
+    LZ4F_freeCompressionContext(self->context);
+    mr_mem_free(self->spare);
+    mr_mem_free(self);
+}
 
 static mr_code fail(size_t rc, mr_error *err)
 {
@@ -119,9 +148,11 @@ static mr_code open_lz4(void **out_state, mr_codec codec, int level, mr_error *e
 {
     (void)codec;
     lz4 *self = mr_mem_zalloc(sizeof *self);
-    if (self != NULL) self->context = LZ4F_createCompressionContext_advanced(counted, LZ4F_VERSION);
-    if (self == NULL || self->context == NULL) {
-        mr_mem_free(self);
+    if (self == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left to write lz4");
+    const LZ4F_CustomMem memory = {alloc_or_reuse, NULL, keep_or_free, self};
+    self->context = LZ4F_createCompressionContext_advanced(memory, LZ4F_VERSION);
+    if (self->context == NULL) {
+        close_lz4(self);
         return mr_fail(err, MR_ERR_NOMEM, "no memory left to write lz4");
     }
     self->preferences.frameInfo.blockSizeID = LZ4F_max256KB;
@@ -183,13 +214,6 @@ static mr_code lz4_block(void *state, mr_slice bytes, mr_buffer *to, mr_error *e
     MR_TRY(lz4_begin(state, to, err));
     MR_TRY(lz4_write(state, bytes, to, err));
     return lz4_end(state, to, err);
-}
-
-static void close_lz4(void *state)
-{
-    lz4 *self = state;
-    LZ4F_freeCompressionContext(self->context);
-    mr_mem_free(self);
 }
 
 const mr_compress_ops mr_lz4_compress = {

@@ -9,7 +9,8 @@
 #include "core/mem.h"
 #include "format/codec_internal.h"
 
-#define FRAME_START_BYTES 5 /* the least a frame can be known by */
+#define FRAME_START_BYTES  5 /* the least a frame can be known by */
+#define BLOCK_HEADER_BYTES 3
 
 static void *counted_alloc(void *context, size_t size_bytes)
 {
@@ -65,12 +66,15 @@ static mr_code problem_of(size_t rc, mr_decode_step *step)
     }
 }
 
-/* The library forgets what it made when it fails in the same call, so it gets no more input than the
- * step it announced: a block. That is also its fastest way, straight from our buffer. */
+/* The library forgets what it made when it fails in the same call, so it gets one block at a time:
+ * what it announces is the block and the header of the next, which is kept for a call of its own.
+ * That is also its fastest way, straight from our buffer. */
 static mr_code step_unzstd(void *state, mr_decode_step *step)
 {
     unzstd *self = state;
-    ZSTD_inBuffer in = {step->in, step->in_len < self->wanted ? step->in_len : self->wanted, 0};
+    const size_t most =
+        self->wanted > BLOCK_HEADER_BYTES ? self->wanted - BLOCK_HEADER_BYTES : self->wanted;
+    ZSTD_inBuffer in = {step->in, step->in_len < most ? step->in_len : most, 0};
     ZSTD_outBuffer out = {step->out, step->out_cap, 0};
     const size_t rc = ZSTD_decompressStream(self->context, &out, &in);
     step->in_used = in.pos;

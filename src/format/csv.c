@@ -22,6 +22,8 @@
 #define CALL_REJECTS      4096u
 #define CALL_UNTERMINATED 16u
 
+#define ROOMY_RECORD_BYTES 512u /* more than most records have */
+
 /* One call of mr_csv_read(). */
 typedef struct call {
     mr_csv_reader *r;
@@ -302,7 +304,7 @@ static mr_code read_one(call *c, bool *out_more)
 
 /* A run of records of the index: `count` of them, all with as many fields as the schema. Field k of
  * the run lies between at[k] and at[k + 1]. */
-typedef struct run {
+typedef struct record_run {
     const uint32_t *at;
     uint32_t fields;
     uint32_t count;
@@ -447,12 +449,22 @@ static bool runs_are_records(const mr_csv_reader *r)
     return r->schema->field_count != 1 || r->options.blank_lines != MR_CSV_BLANK_SKIP;
 }
 
+/* Where the window at c->at ends: smaller than it could be when the batch is nearly full, for what
+ * does not fit will be indexed again. */
+static size_t window_end(const call *c)
+{
+    const size_t left = c->scanner.bytes.len - c->at;
+    const size_t room = (size_t)(c->batch->max_rows - c->batch->row_count) * ROOMY_RECORD_BYTES;
+    size_t bytes = room < MR_CSV_WINDOW_BYTES ? room : MR_CSV_WINDOW_BYTES;
+    if (left < bytes) bytes = left;
+    return c->at + bytes;
+}
+
 /* Indexes a window at c->at and takes all its records; does nothing when it holds no whole one. */
 static mr_code read_window(call *c)
 {
     const mr_csv_options *options = &c->r->options;
-    const size_t left = c->scanner.bytes.len - c->at;
-    const size_t to = c->at + (left < MR_CSV_WINDOW_BYTES ? left : MR_CSV_WINDOW_BYTES);
+    const size_t to = window_end(c);
     const uint64_t line = c->out->line_count;
     mr_csv_index *index = &c->r->index;
     c->r->kernel->index(index, c->scanner.bytes.ptr, (uint32_t)c->at, (uint32_t)to,

@@ -24,9 +24,10 @@
 #include "core/simd.h"
 #include "format/csv.h"
 
-#define MR_CSV_WINDOW_BYTES 16384u /* of input that one index covers; text and index stay in L1 */
-#define MR_CSV_INDEX_SLOTS  (MR_CSV_WINDOW_BYTES + 16) /* a block's positions are stored by eights \
-                                                        */
+/* Of input that one index covers: text and index stay in the first-level cache. */
+#define MR_CSV_WINDOW_BYTES 16384u
+/* A block's positions are stored by eights, so up to seven beyond the last. */
+#define MR_CSV_INDEX_SLOTS (MR_CSV_WINDOW_BYTES + 16)
 
 typedef struct mr_csv_kernel {
     /* Indexes the whole records in p[from..to), at most MR_CSV_WINDOW_BYTES, `from` at a record's

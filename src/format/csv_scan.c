@@ -196,8 +196,7 @@ static field_end scan_quoted(walk *w)
             return UNKNOWN;
         }
         if (escape != 0 || at + 1 >= w->len || w->p[at + 1] != quote) return after_quote(w, at + 1);
-        if (at + 1 >= w->cap) return damaged(w, MR_REASON_UNTERMINATED_QUOTE, w->at);
-        i = at + 2;
+        i = at + 2; /* past `stop` when the pair straddles the limit: then no quote is found */
     }
 }
 

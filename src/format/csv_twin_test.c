@@ -371,6 +371,50 @@ MR_TEST(neat_text_reads_as_the_twin_reads_it)
     }
 }
 
+/* Whatever one block of 64 bytes hands to the next: each text stands at every place in a block. */
+MR_TEST(blocks_may_end_anywhere)
+{
+    static const char *const texts[] = {
+        "\"a\"\r\nx,y\n",
+        "\"a\"\rx,y\n",
+        "a,\"b\"\rx\n",
+        "a,\"b\"\r\n",
+        "\"a\",\"b\"\n",
+        "\"a\"\"b\",\"\"\n",
+        "\"a\"\"\",\"\"\"\"\n",
+        "a,b\"c\n\"d\",e\n",
+        "#a,b\nx,y\n",
+        "a,b\n#\"a\",b\nx,y\n",
+        "\"a\"b,c\nx,y\n",
+        "\"a\nb\",\"c\r\nd\"\r\n",
+        "\n\r\nx,y\n",
+        "x,\"y",
+        "\"\n",
+        "x,y\r\r\n",
+        "\"\",\"\"\nx,y\n",
+        "a,\"\n\",b\nx,\"\"\n",
+    };
+    char text[300];
+    for (size_t t = 0; t < MR_COUNT_OF(texts); t++) {
+        for (int pad = 0; pad < 140; pad++) {
+            mr_schema schema;
+            make_schema(&schema, 2);
+            csv_case c = {.options = MR_CSV_OPTIONS_DEFAULT, .limits = MR_TEXT_LIMITS_DEFAULT};
+            c.schema = &schema;
+            c.options.comment = t % 2 == 0 ? '#' : 0;
+            const int length =
+                snprintf(text, sizeof text, "%.*s,\n%stail,1\n", pad,
+                         "ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp"
+                         "ppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppppp",
+                         texts[t]);
+            compare_with_twin(&c, (mr_slice){text, (size_t)length}, 1);
+            c.options.comment ^= '#';
+            compare_with_twin(&c, (mr_slice){text, (size_t)length}, 0);
+            mr_arena_done(&arena);
+        }
+    }
+}
+
 MR_TEST(text_of_several_windows_reads_as_the_twin_reads_it)
 {
     static char text[60000];

@@ -134,14 +134,30 @@ static size_t room_for(const mr_csv_cursor *cursors, uint32_t count, uint32_t fi
     return bytes;
 }
 
+/* Writes an odd cell at `*to`, and makes room again for what room_for() promised to all after it:
+ * `*limit` is the end of that promise, of which the cell had its length and two quotes. */
+static mr_code write_odd_cell(const mr_csv_writer *w, mr_csv_cursor *c, uint32_t row,
+                              mr_buffer *out, char **to, char **limit, mr_error *err)
+{
+    const size_t share = c->offsets[row + 1] - c->offsets[row] + QUOTING_BYTES - 1;
+    const size_t others = (size_t)(*limit - *to) - share;
+    out->len = (size_t)(*to - out->ptr);
+    MR_TRY(append_odd_cell(w, c, row, out, err));
+    MR_TRY(mr_buffer_reserve(out, others, err));
+    *to = out->ptr + out->len;
+    *limit = *to + others;
+    return MR_OK;
+}
+
 /* Rows first .. end. The hot loop: a cell without quotes is a copy of 32 bytes, over the end of
  * columns and of `out`, which have the slack, and a delimiter. */
 static mr_code write_rows(const mr_csv_writer *w, mr_csv_cursor *cursors, uint32_t count,
                           uint32_t first, uint32_t end, mr_buffer *out, mr_error *err)
 {
     const bool all_odd = w->null_text.len > 0;
-    MR_TRY(mr_buffer_reserve(out, room_for(cursors, count, first, end), err));
-    char *to = out->ptr + out->len;
+    const size_t room = room_for(cursors, count, first, end);
+    MR_TRY(mr_buffer_reserve(out, room, err));
+    char *to = out->ptr + out->len, *limit = to + room;
     for (uint32_t row = first; row < end; row++) {
         for (uint32_t i = 0; i < count; i++) {
             mr_csv_cursor *c = &cursors[i];
@@ -153,10 +169,7 @@ static mr_code write_rows(const mr_csv_writer *w, mr_csv_cursor *cursors, uint32
                     mr_copy32(to + done, c->data + from + done);
                 to += length;
             } else if (length > 0 || all_odd || !mr_column_is_null(c->column, row)) {
-                out->len = (size_t)(to - out->ptr);
-                MR_TRY(append_odd_cell(w, c, row, out, err));
-                MR_TRY(mr_buffer_reserve(out, room_for(cursors, count, row, end), err));
-                to = out->ptr + out->len;
+                MR_TRY(write_odd_cell(w, c, row, out, &to, &limit, err));
             }
             *to++ = w->delimiter;
         }
@@ -164,6 +177,7 @@ static mr_code write_rows(const mr_csv_writer *w, mr_csv_cursor *cursors, uint32
         if (w->crlf) *to++ = '\r';
         *to++ = '\n';
     }
+    MR_DCHECK(to <= limit);
     out->len = (size_t)(to - out->ptr);
     return MR_OK;
 }

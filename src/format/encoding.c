@@ -150,7 +150,8 @@ MR_INLINE size_t from_utf16(mr_transcoder *self, bool big, mr_slice *in, char *t
             const unsigned no = at[other] | at[other + 2] | at[other + 4] | at[other + 6];
             const unsigned all = at[own] | at[own + 2] | at[own + 4] | at[own + 6];
             if (no == 0 && all < 0x80) {
-                for (int i = 0; i < 4; i++) put[i] = (char)at[own + 2 * (unsigned)i];
+                for (int i = 0; i < 4; i++)
+                    put[i] = (char)at[own + 2 * (unsigned)i];
                 at += 8;
                 put += 4;
                 continue;

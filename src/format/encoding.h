@@ -43,8 +43,8 @@ size_t mr_bom_bytes(mr_bom bom);
 /* A zeroed one with its encoding set is ready. */
 typedef struct mr_transcoder {
     mr_encoding encoding;
-    uint16_t high;     /* a high surrogate that waits for its partner; 0 = none */
-    uint8_t odd;       /* first byte of a unit whose second has not come */
+    uint16_t high; /* a high surrogate that waits for its partner; 0 = none */
+    uint8_t odd;   /* first byte of a unit whose second has not come */
     bool has_odd;
 } mr_transcoder;
 
@@ -52,8 +52,8 @@ typedef struct mr_transcoder {
  * when `*in` is empty or `to` has less than that left. Returns the bytes made. */
 MR_HOT size_t mr_transcode(mr_transcoder *self, mr_slice *in, char *to, size_t cap);
 
-/* At the end of the input, until it gives 0: makes the bytes of what waits (at most 3). MR_ERR_INPUT
- * when the input ended inside a unit. */
+/* At the end of the input, until it gives 0: makes the bytes of what waits (at most 3).
+ * MR_ERR_INPUT when the input ended inside a unit. */
 MR_NODISCARD mr_code mr_transcode_finish(mr_transcoder *self, char *to, size_t *out_got,
                                          mr_error *err);
 

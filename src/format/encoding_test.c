@@ -25,7 +25,8 @@ static size_t convert(mr_encoding encoding, mr_slice in, size_t in_step, size_t 
     while (in.len > 0) {
         mr_slice part = mr_slice_of(in.ptr, in.len < in_step ? in.len : in_step);
         in = mr_slice_from(in, part.len);
-        while (part.len > 0) made += mr_transcode(&self, &part, to + made, out_step);
+        while (part.len > 0)
+            made += mr_transcode(&self, &part, to + made, out_step);
     }
     do {
         MR_EXPECT_OK(mr_transcode_finish(&self, to + made, &got, &err));
@@ -65,10 +66,10 @@ static const struct {
     {{0x7f, 0x80, 0x7ff, 0x800, 0xffff}, {0x7f, 0x80, 0x7ff, 0x800, 0xffff}},
     {{0xd83d, 0xde00}, {0x1f600}},
     {{0xd800, 0xdc00, 0xdbff, 0xdfff}, {0x10000, 0x10ffff}},
-    {{0xd800}, {0xd800}},                             /* high at the end */
-    {{'x', 0xd800, 'y'}, {'x', 0xd800, 'y'}},         /* high, then no low */
-    {{'x', 0xdc00, 'y'}, {'x', 0xdc00, 'y'}},         /* low without a high */
-    {{0xd800, 0xd800, 0xdc00}, {0xd800, 0x10000}},    /* the second high has the low */
+    {{0xd800}, {0xd800}},                          /* high at the end */
+    {{'x', 0xd800, 'y'}, {'x', 0xd800, 'y'}},      /* high, then no low */
+    {{'x', 0xdc00, 'y'}, {'x', 0xdc00, 'y'}},      /* low without a high */
+    {{0xd800, 0xd800, 0xdc00}, {0xd800, 0x10000}}, /* the second high has the low */
     {{0xdc00, 0xd800, 0xe000}, {0xdc00, 0xd800, 0xe000}},
     {{'1', '2', '3', '4', '5', 0xe9, '6'}, {'1', '2', '3', '4', '5', 0xe9, '6'}},
 };
@@ -109,7 +110,7 @@ MR_TEST(byte_order_marks_are_found_byte_by_byte)
 {
     static const struct {
         mr_slice head;
-        mr_bom more;   /* when more may come */
+        mr_bom more; /* when more may come */
         mr_bom at_end;
     } rows[] = {
         {{"", 0}, MR_BOM_MORE, MR_BOM_NONE},
@@ -137,8 +138,8 @@ MR_TEST(encodings_have_names)
 {
     mr_encoding encoding;
     for (int i = MR_ENCODING_UTF8; i <= MR_ENCODING_BINARY; i++) {
-        MR_EXPECT_OK(mr_encoding_parse(mr_slice_text(mr_encoding_name((mr_encoding)i)), &encoding,
-                                       &err));
+        MR_EXPECT_OK(
+            mr_encoding_parse(mr_slice_text(mr_encoding_name((mr_encoding)i)), &encoding, &err));
         MR_EXPECT_I64(encoding, ==, i);
     }
     MR_EXPECT_CODE(mr_encoding_parse(MR_SLICE("ebcdic"), &encoding, &err), MR_ERR_USAGE);

@@ -92,8 +92,8 @@ mr_code mr_input_open(mr_input **out, const mr_input_options *options, mr_error 
     return finish_open(input, rc, out);
 }
 
-mr_code mr_input_open_fd(mr_input **out, int fd, const char *label,
-                         const mr_input_options *options, mr_error *err)
+mr_code mr_input_open_fd(mr_input **out, int fd, const char *label, const mr_input_options *options,
+                         mr_error *err)
 {
     mr_input *input = NULL;
     MR_TRY(new_input(&input, options, err));
@@ -160,7 +160,8 @@ mr_code mr_input_next_file(mr_input *input, bool *out_has, mr_error *err)
 
 mr_code mr_input_unchanged(mr_input *input, mr_error *err)
 {
-    for (uint32_t i = 0; i <= input->current; i++) look_for_change(input, i);
+    for (uint32_t i = 0; i <= input->current; i++)
+        look_for_change(input, i);
     if (!input->has_changed) return MR_OK;
     if (err != NULL) *err = input->change_err;
     return input->change_err.code;
@@ -185,6 +186,16 @@ mr_code mr_input_pread(const mr_input *input, uint32_t file, uint64_t offset, ch
     return mr_file_pread(&self->file, self->start + offset, to, len, out_got, err);
 }
 
+mr_code mr_input_pread_raw(const mr_input *input, uint32_t file, uint64_t offset, char *to,
+                           size_t len, size_t *out_got, mr_error *err)
+{
+    const mr_file *self = &input->files[file].file;
+    if (!self->is_open || !self->is_regular)
+        return mr_fail(err, MR_ERR_USAGE, "'%s' can be read in order only",
+                       mr_input_file_name(input, file));
+    return mr_file_pread(self, offset, to, len, out_got, err);
+}
+
 /* --- about the files -------------------------------------------------------------------------- */
 
 uint32_t mr_input_file_count(const mr_input *input)
@@ -206,8 +217,7 @@ const char *mr_input_file_name(const mr_input *input, uint32_t file)
 mr_identity mr_input_identity(const mr_input *input, uint32_t file)
 {
     mr_identity identity = input->files[file].identity;
-    if (!input->files[file].was_opened &&
-        !mr_identity_of_path(input->paths.names[file], &identity))
+    if (!input->files[file].was_opened && !mr_identity_of_path(input->paths.names[file], &identity))
         identity = (mr_identity){0};
     return identity;
 }

@@ -4,10 +4,10 @@
  *
  *     files in order -> decompress -> byte order mark off -> to UTF-8 -> peeked bytes -> reader
  *
- * What compression a file has is found from its first bytes, never from its name. One exception: raw
- * deflate cannot be recognised, so it is assumed where the name ends in .deflate. Nothing is ever
- * held whole; memory is the same for every file size. A damaged or truncated file gives everything
- * in front of the damage, then the error.
+ * What compression a file has is found from its first bytes, never from its name. One exception:
+ * raw deflate cannot be recognised, so it is assumed where the name ends in .deflate. Nothing is
+ * ever held whole; memory is the same for every file size. A damaged or truncated file gives
+ * everything in front of the damage, then the error.
  *
  * Plain regular files are *direct*: besides being read in order they can be read at any place by
  * many threads at once (mr_input_pread).
@@ -44,8 +44,9 @@ typedef struct mr_input_options {
     void *warn_context;
 } mr_input_options;
 
-/* Finds the files and opens the first. A regular file is looked at here (unsupported compression and
- * the like), a pipe or terminal when its first bytes are asked for, so that opening never waits. */
+/* Finds the files and opens the first. A regular file is looked at here (unsupported compression
+ * and the like), a pipe or terminal when its first bytes are asked for, so that opening never
+ * waits. */
 MR_NODISCARD mr_code mr_input_open(mr_input **out, const mr_input_options *options, mr_error *err);
 
 /* The same from an open descriptor, which is borrowed; `label` is how errors call it, and
@@ -88,6 +89,11 @@ bool mr_input_is_direct(const mr_input *input, uint64_t *out_size);
  * stays open until keep_open further files have been begun. Any thread. */
 MR_NODISCARD MR_HOT mr_code mr_input_pread(const mr_input *input, uint32_t file, uint64_t offset,
                                            char *to, size_t len, size_t *out_got, mr_error *err);
+
+/* The same in the file as it is, compressed and with its mark, for fingerprints: of any regular
+ * file that is open. MR_ERR_USAGE when `file` is not. */
+MR_NODISCARD mr_code mr_input_pread_raw(const mr_input *input, uint32_t file, uint64_t offset,
+                                        char *to, size_t len, size_t *out_got, mr_error *err);
 
 /* --- about the files -------------------------------------------------------------------------- */
 

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * format/input_internal.h - shared by input.c (files) and input_stream.c (bytes of the current one).
+ * format/input_internal.h - shared by input.c (files) and input_stream.c (bytes of the current
+ * one).
  *
  * Thread: as format/input.h. */
 #ifndef MR_FORMAT_INPUT_INTERNAL_H
@@ -29,7 +30,7 @@ struct mr_input {
     mr_error change_err;
 
     /* The current file's stream. */
-    bool has_begun; /* codec and encoding are known */
+    bool has_begun;     /* codec and encoding are known */
     mr_code begin_code; /* how finding them out went */
     mr_error begin_err;
     bool has_warned;
@@ -39,11 +40,11 @@ struct mr_input {
     mr_decompressor *streams[MR_CODEC_LZ4 + 1]; /* kept for the next file of their kind */
     mr_transcoder transcoder;
     bool is_transcoded;
-    char *raw; /* MR_INPUT_BUFFER_BYTES */
-    mr_slice rest;           /* of raw, not used yet */
-    char head[MR_BOM_MAX];   /* decoded bytes that turned out to be no byte order mark */
+    char *raw;             /* MR_INPUT_BUFFER_BYTES */
+    mr_slice rest;         /* of raw, not used yet */
+    char head[MR_BOM_MAX]; /* decoded bytes that turned out to be no byte order mark */
     size_t head_at, head_len;
-    char *middle;            /* decoded, not transcoded yet; made when first needed */
+    char *middle; /* decoded, not transcoded yet; made when first needed */
     mr_slice middle_rest;
     mr_buffer peeked;
     size_t peeked_at;

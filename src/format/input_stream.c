@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
- * The bytes of an input's current file, layer by layer. Each layer gives up to `cap` bytes, 0 at the
- * end, and waits only when it has nothing to give:
+ * The bytes of an input's current file, layer by layer. Each layer gives up to `cap` bytes, 0 at
+ * the end, and waits only when it has nothing to give:
  *
  *     fill          file -> raw
  *     read_decoded  raw (or the file itself) -> decompressed bytes
@@ -85,8 +85,7 @@ static mr_code read_decoded(mr_input *input, char *to, size_t cap, size_t *out_g
 {
     if (input->stream == NULL) return read_plain(input, to, cap, out_got, err);
     for (;;) {
-        const mr_code rc =
-            mr_decompressor_read(input->stream, &input->rest, to, cap, out_got, err);
+        const mr_code rc = mr_decompressor_read(input->stream, &input->rest, to, cap, out_got, err);
         if (rc != MR_OK) return in_file(input, rc, err);
         input->file_decoded += *out_got;
         if (*out_got > 0) return check_expansion(input, err);

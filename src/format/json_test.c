@@ -1,163 +1,22 @@
 /* SPDX-License-Identifier: MIT
  *
- * Reading JSON, rule by rule. What a reading gave is written down as text and compared:
- *
- *     {"a":1,"b":null}     a=int:1 b=null          one line a row; absent cells are left out
- *     nope                 ! syntax 0+4 line 0     one line a reject, where it came
- */
-#include "format/json.h"
-
+ * Reading JSON, rule by rule, each example whole and cut at every byte. */
+#include "support/json_transcript.h"
 #include "support/test.h"
 
 static mr_error err;
-
-typedef struct reading {
-    mr_json_reader *reader;
-    mr_batch batch;
-    mr_reject_list rejects;
-    mr_json_state state;
-    mr_text_result sum;
-    mr_buffer text;   /* the padded copy that is read */
-    mr_buffer report; /* what came out */
-    mr_arena arena;
-    mr_schema schema; /* columns so far: the next batch begins with them */
-    bool forgetful;   /* ... or without */
-    uint32_t max_rows;
-    size_t done; /* bytes of the stream before the last call's */
-} reading;
-
-static void reading_open(reading *r, const mr_json_options *options)
-{
-    *r = (reading){0};
-    MR_EXPECT_OK(mr_json_reader_open(options, &r->reader, &err));
-    mr_batch_init(&r->batch, 0);
-    mr_reject_list_init(&r->rejects);
-    mr_arena_init(&r->arena, "test", 1 << 24);
-    mr_schema_init(&r->schema, &r->arena);
-    r->forgetful = options->limits.max_columns > 0;
-    mr_buffer_init(&r->text, "test", 1 << 28);
-    mr_buffer_init(&r->report, "test", 1 << 28);
-}
-
-static void reading_close(reading *r)
-{
-    mr_json_reader_close(r->reader);
-    mr_batch_done(&r->batch);
-    mr_reject_list_done(&r->rejects);
-    mr_buffer_done(&r->text);
-    mr_buffer_done(&r->report);
-    mr_arena_done(&r->arena);
-}
-
-static void report_row(reading *r, uint32_t row)
-{
-    mr_buffer *to = &r->report;
-    const mr_batch *batch = &r->batch;
-    for (uint32_t i = 0; i < batch->column_count; i++) {
-        const mr_column *column = &batch->columns[i];
-        if (mr_column_is_absent(column, row)) continue;
-        const mr_slice text = mr_column_text(column, row);
-        MR_EXPECT_OK(mr_buffer_append(to, column->name, &err));
-        if (mr_column_is_null(column, row)) {
-            MR_EXPECT_OK(mr_buffer_append(to, MR_SLICE("=null "), &err));
-            continue;
-        }
-        MR_EXPECT_OK(mr_buffer_printf(to, &err, "=%s:", mr_type_name(mr_column_type(column, row))));
-        MR_EXPECT_OK(mr_buffer_append(to, text, &err));
-        MR_EXPECT_OK(mr_buffer_append(to, MR_SLICE(" "), &err));
-    }
-    MR_EXPECT_OK(mr_buffer_append(to, MR_SLICE("\n"), &err));
-}
-
-static void report_reject(reading *r, const mr_reject *reject)
-{
-    MR_EXPECT_OK(mr_buffer_printf(&r->report, &err, "! %s %llu+%llu line %llu record %llu",
-                                  mr_reason_name(reject->reason),
-                                  (unsigned long long)(reject->byte_offset + r->done),
-                                  (unsigned long long)reject->byte_length,
-                                  (unsigned long long)(reject->line + r->sum.line_count),
-                                  (unsigned long long)(reject->record + r->sum.record_count)));
-    if (reject->detail[0] != 0)
-        MR_EXPECT_OK(mr_buffer_printf(&r->report, &err, ": %s", reject->detail));
-    MR_EXPECT_OK(mr_buffer_append(&r->report, MR_SLICE("\n"), &err));
-    MR_EXPECT_U64(reject->raw.len, ==, reject->byte_length);
-}
-
-/* Reports what a call gave and empties batch and rejects for the next. */
-static void reading_take(reading *r, const mr_text_result *result)
-{
-    mr_batch_check(&r->batch);
-    uint32_t next = 0;
-    for (uint32_t row = 0; row <= r->batch.row_count; row++) {
-        for (; next < r->rejects.count && mr_reject_at(&r->rejects, next)->row_before == row;
-             next++)
-            report_reject(r, mr_reject_at(&r->rejects, next));
-        if (row < r->batch.row_count) report_row(r, row);
-    }
-    MR_EXPECT_U64(next, ==, r->rejects.count);
-    r->done += result->consumed;
-    r->sum.record_count += result->record_count;
-    r->sum.line_count += result->line_count;
-    r->sum.blank_lines += result->blank_lines;
-    r->sum.duplicate_keys += result->duplicate_keys;
-    for (uint32_t i = r->schema.field_count; i < r->batch.column_count && !r->forgetful; i++)
-        MR_EXPECT_OK(mr_schema_add(&r->schema, r->batch.columns[i].name, MR_TYPE_NULL, NULL, &err));
-    mr_batch_reset(&r->batch);
-    MR_EXPECT_OK(mr_batch_set_schema(&r->batch, &r->schema, &err));
-    mr_reject_list_reset(&r->rejects);
-}
-
-/* Copies the bytes so that what is behind them is junk that would do harm if it were read. */
-static mr_slice padded(reading *r, mr_slice bytes)
-{
-    const mr_slice junk = MR_SLICE("\"}]9e\\\"1234567890,\"x\":[{\n");
-    mr_buffer_reset(&r->text);
-    MR_EXPECT_OK(mr_buffer_append(&r->text, bytes, &err));
-    MR_EXPECT_OK(mr_buffer_reserve(&r->text, MR_TEXT_PADDING, &err));
-    for (size_t i = 0; i < MR_TEXT_PADDING; i++)
-        r->text.ptr[bytes.len + i] = junk.ptr[i % junk.len];
-    return (mr_slice){r->text.ptr, bytes.len};
-}
-
-/* Feeds `input` so that the first `cut` bytes are presented first, and what they leave unread with
- * the rest. Returns the code of the call that ended it. */
-static mr_code reading_feed(reading *r, mr_slice input, size_t cut)
-{
-    mr_code rc = MR_OK;
-    bool final;
-    if (r->max_rows > 0) {
-        mr_batch_done(&r->batch);
-        mr_batch_init(&r->batch, r->max_rows);
-    }
-    do {
-        const size_t shown = r->done <= cut && cut < input.len ? cut : input.len;
-        mr_text_result result;
-        do {
-            const mr_slice bytes = {input.ptr + r->done, shown - r->done};
-            final = shown == input.len;
-            rc = mr_json_read(r->reader, &r->state, padded(r, bytes), final, &r->batch, &r->rejects,
-                              &result, &err);
-            MR_EXPECT(result.consumed <= bytes.len);
-            reading_take(r, &result);
-        } while (rc == MR_OK && result.batch_full);
-        if (rc == MR_OK && final) MR_EXPECT_U64(r->done, ==, input.len);
-        cut = SIZE_MAX;
-    } while (rc == MR_OK && !final);
-    if (rc != MR_OK) MR_EXPECT_OK(mr_buffer_printf(&r->report, &err, "# %s\n", err.text));
-    return rc;
-}
 
 /* Reads `input` whole and cut at every byte; every time `wanted` must come out. */
 static void expect_reading(mr_json_options options, mr_slice input, const char *wanted)
 {
     for (size_t cut = 0; cut <= input.len; cut++) {
-        reading r;
-        reading_open(&r, &options);
-        (void)reading_feed(&r, input, cut == 0 ? SIZE_MAX : cut);
+        json_reading r;
+        json_reading_open(&r, &options, NULL);
+        (void)json_reading_feed(&r, input, cut == 0 ? SIZE_MAX : cut);
         if (!mr_slice_is(mr_buffer_slice(&r.report), wanted))
             MR_TEST_FAIL("%.*s\ncut at %zu gives\n%.*sexpected\n%s", (int)input.len, input.ptr, cut,
                          (int)r.report.len, r.report.ptr != NULL ? r.report.ptr : "", wanted);
-        reading_close(&r);
+        json_reading_close(&r);
     }
 }
 
@@ -425,11 +284,11 @@ MR_TEST(duplicate_keys_follow_their_rule)
     expect_reading(options, input,
                    "! duplicate_key 0+34 line 0 record 0: field 'a': the key is there twice\n"
                    "a=int:1 \n");
-    reading r;
-    reading_open(&r, &lines);
-    MR_EXPECT_OK(reading_feed(&r, input, SIZE_MAX));
+    json_reading r;
+    json_reading_open(&r, &lines, NULL);
+    MR_EXPECT_OK(json_reading_feed(&r, input, SIZE_MAX));
     MR_EXPECT_U64(r.sum.duplicate_keys, ==, 2);
-    reading_close(&r);
+    json_reading_close(&r);
 }
 
 MR_TEST(lone_surrogates_and_invalid_utf8_follow_their_rule)
@@ -481,14 +340,14 @@ MR_TEST(a_hundred_thousand_openings_do_no_harm)
             memcpy(text + at, object ? "{\"a\":[" : "[", object ? 6 : 1);
             at += object ? 6 : 1;
         }
-        reading r;
-        reading_open(&r, &document);
-        MR_EXPECT_CODE(reading_feed(&r, (mr_slice){text, at}, SIZE_MAX), MR_ERR_LIMIT);
-        reading_close(&r);
-        reading_open(&r, &lines);
-        MR_EXPECT_CODE(reading_feed(&r, (mr_slice){text, at}, SIZE_MAX), MR_OK);
+        json_reading r;
+        json_reading_open(&r, &document, NULL);
+        MR_EXPECT_CODE(json_reading_feed(&r, (mr_slice){text, at}, SIZE_MAX), MR_ERR_LIMIT);
+        json_reading_close(&r);
+        json_reading_open(&r, &lines, NULL);
+        MR_EXPECT_CODE(json_reading_feed(&r, (mr_slice){text, at}, SIZE_MAX), MR_OK);
         MR_EXPECT(mr_slice_starts(mr_buffer_slice(&r.report), "! too_deep 0+"));
-        reading_close(&r);
+        json_reading_close(&r);
     }
     mr_mem_free(text);
 }
@@ -571,12 +430,13 @@ MR_TEST(an_array_is_exploded_into_rows_when_asked)
     mr_json_options options = automatic;
     options.explode = MR_SLICE("e");
     EXPECT_EXAMPLES(options, examples);
-    reading r;
-    reading_open(&r, &options);
+    json_reading r;
+    json_reading_open(&r, &options, NULL);
     r.max_rows = 2; /* every second row another batch */
-    MR_EXPECT_OK(reading_feed(&r, MR_SLICE("{\"e\":[1,2,3,4,5]}{\"e\":[6,7]}{\"e\":8}"), SIZE_MAX));
+    MR_EXPECT_OK(
+        json_reading_feed(&r, MR_SLICE("{\"e\":[1,2,3,4,5]}{\"e\":[6,7]}{\"e\":8}"), SIZE_MAX));
     MR_EXPECT_SLICE(mr_buffer_slice(&r.report), "e=int:1 \ne=int:2 \ne=int:3 \ne=int:4 \ne=int:5 \n"
                                                 "e=int:6 \ne=int:7 \ne=int:8 \n");
     MR_EXPECT_U64(r.sum.record_count, ==, 3);
-    reading_close(&r);
+    json_reading_close(&r);
 }

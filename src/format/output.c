@@ -62,14 +62,16 @@ mr_code mr_output_plan(const mr_output_options *options, char out_path[MR_FILE_P
     const mr_codec named = special ? MR_CODEC_NONE : mr_codec_of_path(path);
     const mr_codec codec = options->codec == MR_CODEC_AUTO ? named : options->codec;
     if (named != MR_CODEC_NONE && named != codec)
-        return mr_fail(err, MR_ERR_USAGE,
-                       "the name '%s' asks for %s, the option for compression '%s'; make them agree",
-                       path, mr_codec_name(named), mr_codec_name(codec));
+        return mr_fail(
+            err, MR_ERR_USAGE,
+            "the name '%s' asks for %s, the option for compression '%s'; make them agree", path,
+            mr_codec_name(named), mr_codec_name(codec));
     if (!mr_codec_is_supported(codec))
-        return mr_fail(err, MR_ERR_USAGE,
-                       "'%s' cannot be written: compression %s is not supported; use gzip, deflate, "
-                       "zstd or lz4",
-                       path, mr_codec_name(codec));
+        return mr_fail(
+            err, MR_ERR_USAGE,
+            "'%s' cannot be written: compression %s is not supported; use gzip, deflate, "
+            "zstd or lz4",
+            path, mr_codec_name(codec));
     MR_TRY(check_options(options, codec, err));
     const char *suffix = special || named == codec ? "" : mr_codec_suffix(codec);
     const int len = snprintf(out_path, MR_FILE_PATH_MAX, "%s%s", path, suffix);
@@ -160,8 +162,8 @@ mr_code mr_output_open(mr_output **out, const mr_output_options *options, mr_err
     mr_output *output = mr_mem_zalloc(sizeof *output);
     if (output == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left to open an output");
     output->codec = codec;
-    output->level = options->level == MR_OUTPUT_LEVEL_DEFAULT ? mr_codec_default_level(codec)
-                                                              : options->level;
+    output->level =
+        options->level == MR_OUTPUT_LEVEL_DEFAULT ? mr_codec_default_level(codec) : options->level;
     mr_buffer_init(&output->gathered, "the output buffer", GATHERED_MAX);
     mr_code rc = set_name(output, path, err);
     if (rc == MR_OK) rc = mr_buffer_reserve(&output->gathered, MR_OUTPUT_BUFFER_BYTES, err);
@@ -236,8 +238,7 @@ mr_code mr_output_write_pieces(mr_output *output, mr_slice pieces, mr_error *err
 
 mr_code mr_output_flush(mr_output *output, mr_error *err)
 {
-    if (output->stream != NULL)
-        MR_TRY(mr_compressor_flush(output->stream, &output->gathered, err));
+    if (output->stream != NULL) MR_TRY(mr_compressor_flush(output->stream, &output->gathered, err));
     return pass_on(output, err);
 }
 

@@ -1,17 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * format/output.h - where encoded bytes go: a file that appears complete or not at all, or a stream.
+ * format/output.h - where encoded bytes go: a file that appears complete or not at all, or a
+ * stream.
  *
  *     path                      written to                  on abort, or when killed
  *     a regular file, or none   PATH.part, then renamed     the old file is as it was
- *     the same with append      the end of the file         cut to its old length; killed: a tail stays
+ *     the same with append      the end of the file         cut to its old length; killed: a tail
+ * stays
  *     "-", /dev/stdout,         the thing itself            what was written was written
  *     a pipe, a device,
  *     or with in_place
  *
  * Compression follows the option or the path's suffix; a suffix is added where a codec is asked for
- * and the path has none. Bytes come in plain (mr_output_write) and are compressed here, or in pieces
- * that lanes have compressed (mr_output_write_pieces); in the order of the calls.
+ * and the path has none. Bytes come in plain (mr_output_write) and are compressed here, or in
+ * pieces that lanes have compressed (mr_output_write_pieces); in the order of the calls.
  *
  * Errors name the target and arrive at the call that met them: a full disk, a reader that has gone.
  *
@@ -22,7 +24,7 @@
 #include "core/file.h"
 #include "format/codec.h"
 
-#define MR_OUTPUT_BUFFER_BYTES (64u << 10) /* small writes are gathered up to it */
+#define MR_OUTPUT_BUFFER_BYTES  (64u << 10) /* small writes are gathered up to it */
 #define MR_OUTPUT_LEVEL_DEFAULT (-1)
 
 typedef struct mr_output mr_output;
@@ -33,8 +35,8 @@ typedef struct mr_output_options {
     int level;        /* mr_codec_level(); MR_OUTPUT_LEVEL_DEFAULT = the codec's own */
     bool in_place;    /* write to the target itself even if it is a regular file */
     bool append;
-    bool resume;          /* go on with the .part of an earlier run, */
-    uint64_t resume_from; /* cut to this length */
+    bool resume;                /* go on with the .part of an earlier run, */
+    uint64_t resume_from;       /* cut to this length */
     const mr_identity *sources; /* files that are being read: none may be the target */
     size_t source_count;
 } mr_output_options;

@@ -39,8 +39,8 @@ static mr_code no_match(int rc, const char *pattern, mr_error *err)
     if (rc == GLOB_NOSPACE)
         return mr_fail(err, MR_ERR_NOMEM, "no memory left to search for '%s'", pattern);
     if (rc == GLOB_ABORTED)
-        return mr_fail_errno(err, unreadable_reason,
-                             "directory '%s' cannot be searched for '%s'", unreadable, pattern);
+        return mr_fail_errno(err, unreadable_reason, "directory '%s' cannot be searched for '%s'",
+                             unreadable, pattern);
     return mr_fail(err, MR_ERR_IO, "no file matches '%s'; check the path", pattern);
 }
 

@@ -12,7 +12,7 @@
 
 #include "core/arena.h"
 
-#define MR_PATHS_MAX 1000000 /* files that one pattern may name */
+#define MR_PATHS_MAX 250000 /* files that one pattern may name */
 
 typedef struct mr_paths {
     const char *const *names; /* NUL-terminated; they live in the arena */

@@ -28,8 +28,8 @@ static void expect_finds(const char *pattern, const char *wanted)
 
 static void make_files(void)
 {
-    static const char *const names[] = {"b.csv", "a.csv", "B.csv", "c.txt", ".hidden.csv",
-                                        "odd[1].csv", "sub/x.csv"};
+    static const char *const names[] = {"b.csv",       "a.csv",      "B.csv",    "c.txt",
+                                        ".hidden.csv", "odd[1].csv", "sub/x.csv"};
     char path[512];
     snprintf(path, sizeof path, "%s/sub", mr_test_dir());
     mkdir(path, 0755);

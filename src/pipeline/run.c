@@ -215,12 +215,21 @@ static mr_end move(mr_run *run, const mr_engine_config *config, const char *stag
 /* --- discovering
  * ------------------------------------------------------------------------------------ */
 
+static bool lacks_types(const mr_schema *schema)
+{
+    for (uint32_t i = 0; i < schema->field_count; i++)
+        if (schema->fields[i].type == MR_TYPE_NULL) return true;
+    return false;
+}
+
 static bool must_discover(const mr_run *run)
 {
     const uint32_t can = abilities(run);
     const uint32_t wants = run->destination->capabilities;
-    if (run->source->schema(run->source_state) == NULL)
-        return (wants & MR_CAP_COLUMNS) != 0 || run->shape.selects;
+    const mr_schema *known = run->source->schema(run->source_state);
+    if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || run->shape.selects;
+    if ((can & MR_CAP_GROWS) != 0 && (wants & MR_CAP_COLUMNS) != 0) return true;
+    if ((can & MR_CAP_TYPED) != 0) return (wants & MR_CAP_DECLARES) != 0 && lacks_types(known);
     return (can & MR_CAP_TYPED) == 0 && (wants & MR_CAP_TYPED) != 0 &&
            run->config->infer.kind != MR_INFER_OFF;
 }
@@ -261,7 +270,8 @@ mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err
     const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
     MR_TRY(
         mr_shape_make(&run->shape, &c->select, &c->rename, known, run->arena, &run->schema, err));
-    if (always ? !(known != NULL && typed) : must_discover(run)) {
+    const bool complete = known != NULL && typed && !lacks_types(known);
+    if (always ? !complete : must_discover(run)) {
         MR_TRY(mr_discovery_init(&run->discovery, run->arena, known, err));
         run->discovery.typed = typed;
         MR_TRY(first_pass(run, sample_size(run, sample), err));

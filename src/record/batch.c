@@ -139,6 +139,16 @@ mr_code mr_batch_grow_rows(mr_batch *batch, mr_error *err)
     return MR_OK;
 }
 
+/* Room for a type per row, as many as the batch has room for. */
+static mr_code open_tags(mr_column *column, mr_error *err)
+{
+    const uint32_t rows = column->row_cap > 0 ? column->row_cap : 1;
+    if (column->tags != NULL && column->tags_cap >= rows) return MR_OK;
+    MR_TRY(resize(&column->tags, rows, err));
+    column->tags_cap = rows;
+    return MR_OK;
+}
+
 mr_code mr_batch_set_schema(mr_batch *batch, const mr_schema *schema, mr_error *err)
 {
     limit_rows(batch, schema->field_count);
@@ -148,6 +158,7 @@ mr_code mr_batch_set_schema(mr_batch *batch, const mr_schema *schema, mr_error *
         column->name = schema->fields[i].name;
         column->name_hash = schema->fields[i].hash;
         column->type = schema->fields[i].type;
+        if (column->type == MR_TYPE_MIXED) MR_TRY(open_tags(column, err));
         batch->column_count = i + 1;
     }
     return MR_OK;
@@ -210,10 +221,7 @@ mr_code mr_column_tag_slow(mr_column *column, uint32_t row, mr_type type, mr_err
         return MR_OK;
     }
     if (column->type != MR_TYPE_MIXED) {
-        if (column->tags == NULL || column->tags_cap < column->row_cap) {
-            MR_TRY(resize(&column->tags, column->row_cap, err));
-            column->tags_cap = column->row_cap;
-        }
+        MR_TRY(open_tags(column, err));
         memset(column->tags, (int)column->type, row);
         column->type = MR_TYPE_MIXED;
     }

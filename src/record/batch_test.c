@@ -102,7 +102,7 @@ MR_TEST(a_column_added_late_is_absent_in_earlier_rows)
 MR_TEST(header_names_are_completed_and_made_unique)
 {
     static const char *const names[] = {"a", "", "a", "a_2", "a", ""};
-    static const char *const wanted[] = {"a", "column_2", "a_2", "a_2_2", "a_3", "column_6"};
+    static const char wanted[][10] = {"a", "column_2", "a_2", "a_2_2", "a_3", "column_6"};
     mr_arena_init(&arena, "test", 1 << 20);
     mr_schema_init(&schema, &arena);
     for (size_t i = 0; i < MR_COUNT_OF(names); i++)
@@ -112,6 +112,35 @@ MR_TEST(header_names_are_completed_and_made_unique)
         MR_EXPECT_I64(mr_schema_find(&schema, mr_slice_text(wanted[i])), ==, i);
     }
     mr_arena_done(&arena);
+}
+
+MR_TEST(a_name_may_be_repeated_as_often_as_there_are_columns)
+{
+    mr_arena_init(&arena, "test", (size_t)64 << 20);
+    mr_schema_init(&schema, &arena);
+    for (int i = 0; i < MR_MAX_COLUMNS; i++)
+        MR_EXPECT_OK(mr_schema_add_header_name(&schema, (mr_slice){"a\0b", 3}, &err));
+    const mr_slice last = schema.fields[MR_MAX_COLUMNS - 1].name;
+    MR_EXPECT(mr_slice_equal(last, (mr_slice){"a\0b_65536", 9}));
+    mr_arena_done(&arena);
+}
+
+MR_TEST(a_wide_batch_takes_room_for_few_rows)
+{
+    open_two_columns();
+    fill(5000);
+    mr_batch_reset(&batch);
+    MR_EXPECT_OK(mr_batch_set_schema(&batch, &schema, &err));
+    for (uint32_t i = 2; i < MR_MAX_COLUMNS; i++) {
+        char name[16];
+        uint32_t number;
+        const int len = snprintf(name, sizeof name, "c%u", i);
+        MR_EXPECT_OK(mr_batch_add_column(&batch, (mr_slice){name, (size_t)len}, MR_TYPE_STRING,
+                                         &number, &err));
+    }
+    MR_EXPECT_U64(batch.max_rows, ==, MR_BATCH_MAX_CELLS / MR_MAX_COLUMNS);
+    MR_EXPECT_U64(mr_batch_held_bytes(&batch), <, (uint64_t)256 << 20);
+    close_all();
 }
 
 static mr_code fill_once(void)

@@ -195,3 +195,12 @@ mr_code mr_column_append_absents(mr_column *column, uint32_t row, uint32_t count
         column->offsets[row + i] = (uint32_t)column->data.len;
     return MR_OK;
 }
+
+void mr_column_truncate(mr_column *column, uint32_t rows)
+{
+    column->data.len = column->offsets[rows];
+    if (column->null_count > 0)
+        column->null_count = mr_bits_count_zeros(column->validity, 0, rows);
+    if (column->absent_count > 0)
+        column->absent_count = mr_bits_count_zeros(column->presence, 0, rows);
+}

@@ -34,6 +34,9 @@ MR_NODISCARD mr_code mr_column_append_rows(mr_column *column, uint32_t row, cons
 MR_NODISCARD mr_code mr_column_append_absents(mr_column *column, uint32_t row, uint32_t count,
                                               mr_error *err);
 
+/* Shortens the column to its first `rows` rows. O(bitmaps). */
+void mr_column_truncate(mr_column *column, uint32_t rows);
+
 /* Bits from .. from + count - 1 of `source` become bits at, at + 1, ... of `bits`; the bits after
  * them in their byte become undefined. */
 void mr_bits_copy(uint8_t *bits, uint32_t at, const uint8_t *source, uint32_t from, uint32_t count);

@@ -56,7 +56,7 @@ MR_INLINE bool mr_digits_parse(const char *p, size_t len, uint64_t *out)
 }
 
 extern const uint64_t mr_powers_of_ten[20]; /* 10^0 .. 10^19 */
-extern const char mr_digit_pairs[200];      /* "000102..99" */
+extern const char mr_digit_pairs[201];      /* "000102..99" */
 
 MR_INLINE unsigned mr_digits_count(uint64_t value)
 {

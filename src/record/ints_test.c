@@ -102,7 +102,8 @@ MR_TEST(a_common_factor_is_divided_out)
         wanted[i] = 1099 + (int64_t)(next_random() % 100) * 100;
     expect_form(5000, MR_INTS_FOR, 7, 5000);
     for (uint32_t i = 0; i < 5000; i++)
-        wanted[i] = INT64_MIN + (int64_t)(next_random() % 16) * 1000000000000000000;
+        wanted[i] =
+            (int64_t)((UINT64_C(1) << 63) + next_random() % 16 * UINT64_C(1000000000000000000));
     expect_form(5000, MR_INTS_FOR, 4, 5000);
 }
 
@@ -145,7 +146,7 @@ MR_TEST(every_shape_and_length_reads_back)
                                           (int64_t)(i * 5) + r % 2,
                                           INT64_MAX - (int64_t)(i / 3),
                                           i == count / 2 ? r : 0,
-                                          (int64_t)i << 55};
+                                          (int64_t)((uint64_t)i << 55)};
                 wanted[i] = shapes[shape];
             }
             round_trip(count, MR_INTS_ALL);

@@ -128,8 +128,7 @@ MR_TEST(near_misses_are_refused_and_the_rest_reads_back)
         "2024-01-01T00:00:00z",
         "2024-01-01T0a:00:00Z",
         "2024-01-01T00.00:00Z",
-        "2024-01-01T\xb0"
-        "0:00:00Z",
+        "2024-01-01T\2600:00:00Z",
     };
     for (size_t i = 0; i < MR_COUNT_OF(texts); i++)
         check_all(mr_slice_text(texts[i]));

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #define FIRST_FIELDS 16u
+#define SUFFIX_BYTES 12u /* an underscore and 32 bits of digits, and the NUL */
 
 void mr_schema_init(mr_schema *schema, mr_arena *arena)
 {
@@ -86,10 +87,27 @@ mr_code mr_schema_add(mr_schema *schema, mr_slice name, mr_type type, uint32_t *
     char *copy = mr_arena_copy(schema->arena, name);
     if (copy == NULL) return mr_arena_fail(schema->arena, err);
     const uint32_t number = schema->field_count++;
-    schema->fields[number] = (mr_field){{copy, name.len}, type, hash};
+    schema->fields[number] = (mr_field){{copy, name.len}, type, hash, 0};
     index_field(schema, number);
     if (out != NULL) *out = number;
     return MR_OK;
+}
+
+/* Names are never taken back, so the search for a free one goes on where the last ended; a header
+ * of one name 65,536 times would cost the square of that otherwise. */
+static mr_code add_repeated_name(mr_schema *schema, uint32_t first, mr_error *err)
+{
+    const mr_slice name = schema->fields[first].name;
+    char *next = mr_arena_take(schema->arena, name.len + SUFFIX_BYTES);
+    if (next == NULL) return mr_arena_fail(schema->arena, err);
+    memcpy(next, name.ptr, name.len);
+    for (;;) {
+        const uint32_t number = ++schema->fields[first].repeated + 1;
+        const int digits = snprintf(next + name.len, SUFFIX_BYTES, "_%u", number);
+        const mr_slice candidate = {next, name.len + (size_t)digits};
+        if (mr_schema_find(schema, candidate) < 0)
+            return mr_schema_add(schema, candidate, MR_TYPE_STRING, NULL, err);
+    }
 }
 
 mr_code mr_schema_add_header_name(mr_schema *schema, mr_slice name, mr_error *err)
@@ -100,14 +118,9 @@ mr_code mr_schema_add_header_name(mr_schema *schema, mr_slice name, mr_error *er
             snprintf(empty_name, sizeof empty_name, "column_%u", schema->field_count + 1);
         name = (mr_slice){empty_name, (size_t)len};
     }
-    if (mr_schema_find(schema, name) < 0)
-        return mr_schema_add(schema, name, MR_TYPE_STRING, NULL, err);
-    for (uint32_t n = 2;; n++) {
-        char *next = mr_arena_printf(schema->arena, "%.*s_%u", MR_SLICE_ARGS(name), n);
-        if (next == NULL) return mr_arena_fail(schema->arena, err);
-        if (mr_schema_find(schema, mr_slice_text(next)) < 0)
-            return mr_schema_add(schema, mr_slice_text(next), MR_TYPE_STRING, NULL, err);
-    }
+    const int64_t first = mr_schema_find(schema, name);
+    if (first < 0) return mr_schema_add(schema, name, MR_TYPE_STRING, NULL, err);
+    return add_repeated_name(schema, (uint32_t)first, err);
 }
 
 mr_code mr_schema_copy(mr_schema *to, const mr_schema *from, mr_arena *arena, mr_error *err)

@@ -17,6 +17,7 @@ typedef struct mr_field {
     mr_slice name; /* lives in the schema's arena */
     mr_type type;
     uint32_t hash;
+    uint32_t repeated; /* header names made from it: <name>_2 .. _<repeated + 1> are taken */
 } mr_field;
 
 typedef struct mr_schema {

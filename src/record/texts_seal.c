@@ -115,7 +115,7 @@ static bool parse_ints(const job *j, mr_texts *head)
         }
         if (values[i] >= 0 && text.len < shortest) shortest = text.len;
     }
-    head->param = shortest == SIZE_MAX ? 1 : (uint32_t)shortest;
+    head->param = padded_most > 0 ? (uint32_t)padded_most : 1;
     /* Zeros are written up to the least width, so only texts of that width may have them. */
     return padded_most == 0 || (padded_most == shortest && padded_least == shortest);
 }

@@ -1,0 +1,107 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * http/request.h - what a handler gets, and the three ways in which it answers.
+ *
+ *     at once     mr_http_reply() before the handler returns
+ *     later       mr_http_defer() in the handler; some thread calls mr_http_resume(), and the
+ * function it names answers on the loop's thread in pieces   mr_http_stream_begin(), then
+ * mr_http_stream_send() whenever there is something, and mr_http_stream_end(): server-sent events
+ *
+ * A request and everything reached through it is borrowed until its answer has been given: a
+ * handler that defers or streams may keep the pointer until it resumes or its stream is closed.
+ *
+ * Thread: the loop's, except mr_http_resume(). */
+#ifndef MR_HTTP_REQUEST_H
+#define MR_HTTP_REQUEST_H
+
+#include "core/arena.h"
+#include "core/buffer.h"
+#include "http/parser.h"
+
+typedef struct mr_http_request mr_http_request;
+
+typedef void mr_http_handler(mr_http_request *request, void *context);
+
+/* --- The request ------------------------------------------------------------------------------ */
+
+mr_http_method mr_http_method_of(const mr_http_request *request);
+/* Without the query, %XX decoded, repeated slashes made one; begins with '/' (or is "*"). */
+mr_slice mr_http_path(const mr_http_request *request);
+/* As sent; see mr_http_query_find(). */
+mr_slice mr_http_query(const mr_http_request *request);
+/* The first header of that name, in any case of letters. False when there is none. */
+bool mr_http_header(const mr_http_request *request, const char *name, mr_slice *out);
+/* The whole body; empty without one. */
+mr_slice mr_http_body(const mr_http_request *request);
+/* Memory that lasts until the answer's last byte is written; on a stream its owner resets it. */
+mr_arena *mr_http_arena(mr_http_request *request);
+/* An empty buffer to build the body of the answer in; lasts as the arena does. */
+mr_buffer *mr_http_output(mr_http_request *request);
+
+/* --- Answering at once ------------------------------------------------------------------------ */
+
+typedef struct mr_http_line {
+    const char *name;
+    mr_slice value;
+} mr_http_line;
+
+typedef struct mr_http_response {
+    uint16_t status;           /* 200 to 599 */
+    mr_slice content_type;     /* empty: the header is left out */
+    const mr_http_line *lines; /* more headers; not those about framing, connection and date */
+    size_t line_count;
+    mr_slice body;
+    /* The body lasts as the request's arena does (it lives there, in mr_http_output(), or for ever)
+     * and need not be copied. */
+    bool body_stays;
+} mr_http_response;
+
+/* Answers; once for a request. A header with control characters turns the answer into a 500. */
+MR_HOT void mr_http_reply(mr_http_request *request, const mr_http_response *response);
+
+/* Answers {"error":{"code":...,"message":...}}. */
+void mr_http_reply_error(mr_http_request *request, uint16_t status, const char *code,
+                         mr_slice message);
+
+/* "Not Found" for 404 and so on; "Unknown" for numbers without a name. */
+const char *mr_http_reason(uint16_t status);
+
+/* --- Answering later -------------------------------------------------------------------------- */
+
+/* Called in a handler that will not answer before it returns. From then on the request waits for
+ * mr_http_resume(), even when its peer leaves meanwhile. */
+void mr_http_defer(mr_http_request *request);
+
+/* Runs `handler(request, context)` on the loop's thread, where it must answer, stream or defer
+ * again. Exactly once for each mr_http_defer(), from any thread, before the server is closed. */
+void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context);
+
+/* The peer has left: an answer is allowed and goes nowhere. */
+bool mr_http_gone(const mr_http_request *request);
+
+/* --- Answering in pieces ---------------------------------------------------------------------- */
+
+typedef struct mr_http_stream_events {
+    /* After a send that failed with MR_ERR_LIMIT: half of the output limit is free again. May be
+     * NULL. */
+    void (*writable)(mr_http_request *request, void *context);
+    /* Exactly once, whoever ends the stream, and never inside a call of the stream's functions: the
+     * last use of the request and of `context`. */
+    void (*closed)(mr_http_request *request, void *context);
+} mr_http_stream_events;
+
+/* Sends the head of an answer without length (`response->body` must be empty) and begins its body,
+ * which ends with mr_http_stream_end() or the connection. `events` is borrowed for the stream. */
+void mr_http_stream_begin(mr_http_request *request, const mr_http_response *response,
+                          const mr_http_stream_events *events, void *context);
+
+/* Sends `bytes` (copied) as one chunk. MR_ERR_LIMIT when more than output_high_bytes would wait:
+ * nothing was taken, mr_http_stream_events.writable tells when to go on. MR_ERR_CLOSED when the
+ * peer has left or the stream has ended. */
+MR_NODISCARD MR_HOT mr_code mr_http_stream_send(mr_http_request *request, mr_slice bytes,
+                                                mr_error *err);
+/* Bytes that wait because the peer reads slowly. */
+size_t mr_http_stream_waiting(const mr_http_request *request);
+void mr_http_stream_end(mr_http_request *request);
+
+#endif

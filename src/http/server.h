@@ -1,0 +1,56 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * http/server.h - the HTTP/1.1 server: a table of routes, served by one thread of its own.
+ *
+ *     open     binds, so that a taken port is an error of start-up
+ *     start    the thread begins to serve
+ *     stop     no more connections, idle ones closed at once, requests in flight finish within the
+ * grace close    gives everything back
+ *
+ * One server is one event loop. For more I/O threads open several with `reuse_port` on one address.
+ * The server logs nothing; it counts, in the registry it is given (millrace_http_*).
+ *
+ * Thread: open, start, stop and close belong to one thread; handlers run on the server's. */
+#ifndef MR_HTTP_SERVER_H
+#define MR_HTTP_SERVER_H
+
+#include "http/limits.h"
+#include "http/request.h"
+#include "metrics/registry.h"
+
+typedef struct mr_http_route {
+    mr_http_method method; /* MR_HTTP_GET also serves HEAD; MR_HTTP_ANY everything */
+    const char *path;      /* whole, or a beginning when it ends in '*' */
+    mr_http_handler *handler;
+    void *context;
+    uint64_t body_bytes_max; /* 0: the server's limit */
+} mr_http_route;
+
+typedef struct mr_http_options {
+    mr_slice address;            /* see http/listen.h */
+    const mr_http_route *routes; /* borrowed until close; the first that fits serves */
+    size_t route_count;
+    mr_metrics *metrics;   /* borrowed until close */
+    mr_http_limits limits; /* MR_HTTP_LIMITS_DEFAULT */
+    mr_slice name;         /* of the Server header, a literal; empty: none */
+    bool reuse_port;
+} mr_http_options;
+
+typedef struct mr_http_server mr_http_server;
+
+MR_NODISCARD mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out,
+                                         mr_error *err);
+MR_NODISCARD mr_code mr_http_server_start(mr_http_server *server, mr_error *err);
+
+/* "127.0.0.1:9090" as bound, and its port: what was chosen when port 0 was asked for. */
+const char *mr_http_server_address(const mr_http_server *server);
+uint16_t mr_http_server_port(const mr_http_server *server);
+
+/* Returns when the last connection is closed, at the latest after `grace_ms`; what then still runs
+ * is cut. Harmless twice and before start. mr_http_resume() may be called until close. */
+void mr_http_server_stop(mr_http_server *server, uint32_t grace_ms);
+
+/* Stops if need be. Every deferred request must have been resumed. NULL is harmless. */
+void mr_http_server_close(mr_http_server *server);
+
+#endif
