@@ -18,8 +18,8 @@ import threading
 import time
 import traceback
 
-PROGRAM = os.environ.get("MILLRACE", "build/millrace")
-SOURCE = os.environ.get("SOURCE", os.getcwd())
+PROGRAM = os.path.abspath(os.environ.get("MILLRACE", "build/millrace"))
+SOURCE = os.path.abspath(os.environ.get("SOURCE", "."))
 SECONDS = 120  # a run that takes longer hangs
 TESTS = []
 
@@ -232,8 +232,6 @@ def main(known=None):
     names = [function.__name__ for function in TESTS]
     bad = ["KNOWN names no test: %s" % name for name in known if name not in names]
     home, began = os.getcwd(), time.monotonic()
-    global PROGRAM, SOURCE
-    PROGRAM, SOURCE = os.path.abspath(PROGRAM), os.path.abspath(SOURCE)
     for function in TESTS:
         name = function.__name__
         if wanted and not any(part in name for part in wanted):
