@@ -103,6 +103,18 @@ static const char *rejects_path(const mr_run *run)
     return mr_arena_printf(run->arena, "%s.rejects.jsonl", to);
 }
 
+/* Contradictions that only the opened ends can show. */
+static mr_code check_facts(mr_run *run, mr_error *err)
+{
+    mr_config_facts facts = {.destination_known = run->destination != NULL};
+    if (run->config->storage.mode == MR_STORAGE_ROW && run->source->progress != NULL &&
+        mr_options_given(&run->config->options, "storage.mode")) {
+        uint64_t done;
+        run->source->progress(run->source_state, &done, &facts.expected_store_bytes);
+    }
+    return mr_config_conflicts(run->config, &facts, err);
+}
+
 mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
                     void (*warn)(void *context, const char *text), void *warn_context,
                     mr_error *err)
@@ -113,12 +125,14 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     run->warn = warn;
     run->warn_context = warn_context;
     run->begun_ns = mr_clock_ns();
+    pthread_mutex_init(&run->shared_lock, NULL);
     if (config->timeout_ns > 0) run->deadline_ns = run->begun_ns + config->timeout_ns;
     const bool to_somewhere = (needs & MR_CONFIG_DESTINATION) != 0;
     if (to_somewhere) MR_TRY(find_destination(run, err));
     if (to_somewhere) MR_TRY(refuse_same_file(run, err));
     MR_TRY(open_source(run, run->destination != NULL ? run->destination->options : NULL, err));
     if (to_somewhere) MR_TRY(open_destination(run, run->source->options, err));
+    MR_TRY(check_facts(run, err));
     const char *rejects = to_somewhere ? rejects_path(run) : NULL;
     if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
     mr_quarantine_init(&run->quarantine, rejects);
@@ -148,7 +162,33 @@ void mr_run_close(mr_run *run)
 /* --- engine
  * ----------------------------------------------------------------------------------------- */
 
+static void share_stats(mr_run *run)
+{
+    if (!run->holds || run->hold.store == NULL) return;
+    pthread_mutex_lock(&run->shared_lock);
+    mr_store_stats_now(run->hold.store, &run->shared_stats);
+    run->has_shared_stats = true;
+    pthread_mutex_unlock(&run->shared_lock);
+}
+
+bool mr_run_store_stats(mr_run *run, mr_store_stats *out)
+{
+    pthread_mutex_lock(&run->shared_lock);
+    const bool has = run->has_shared_stats;
+    if (has) *out = run->shared_stats;
+    pthread_mutex_unlock(&run->shared_lock);
+    return has;
+}
+
 static void tick(void *context)
+{
+    mr_run *run = context;
+    mr_progress_tick(&run->progress);
+    share_stats(run);
+}
+
+/* While the store drains it belongs to the inner run's source. */
+static void tick_draining(void *context)
 {
     mr_progress_tick(&((mr_run *)context)->progress);
 }
@@ -356,6 +396,8 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     run->onward = *config;
     run->onward.limit = 0;
     run->onward.shape = NULL;
+    run->onward.tick = tick_draining;
+    run->onward.view = &run->onward_view;
     if (run->onward.worker_count == 0) run->onward.worker_count = run->config->performance.workers;
     run->holds = true;
     if (mr_hold_open(&run->hold, &store, &run->onward, run->config->performance.flush_interval_ns,
