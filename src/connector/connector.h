@@ -104,16 +104,17 @@ typedef struct mr_job {
     mr_reader_state state;       /* and what holds at `at` */
     uint32_t file;               /* number of the file among the source's */
     mr_slice file_name;
-    uint64_t lines_before; /* first piece of a file: LFs before `offset` (the header's) */
-    bool direct;           /* the lane reads the bytes itself, by position */
-    bool final;            /* nothing of this file comes behind */
-    bool end;              /* the source has ended; the job carries nothing */
-    bool from_batch;       /* the source filled `batch`: there is nothing to read */
-    bool exact;            /* the piece begins at a record boundary for certain */
-    bool unguessed;        /* no record boundary was found in the piece */
-    bool shaped;           /* a batch of the source's that has been through select and rename */
-    bool done;             /* the whole piece has been read */
-    mr_text_result result; /* counts from `start` so far */
+    uint64_t lines_before;    /* first piece of a file: LFs before `offset` (the header's) */
+    bool direct;              /* the lane reads the bytes itself, by position */
+    bool final;               /* nothing of this file comes behind */
+    bool end;                 /* the source has ended; the job carries nothing */
+    bool from_batch;          /* the source filled `batch`: there is nothing to read */
+    bool exact;               /* the piece begins at a record boundary for certain */
+    bool unguessed;           /* no record boundary was found in the piece */
+    bool shaped;              /* a batch of the source's that has been through select and rename */
+    bool done;                /* the whole piece has been read */
+    mr_text_result result;    /* counts from `start` so far */
+    mr_text_result accounted; /* the part of it that is in the ledger already */
     uint64_t row_count; /* rows read so far: records less rejects, more where a record gives many */
     uint64_t encoded_rows; /* rows the destination has taken, counted by the destination itself */
     uint64_t filtered;

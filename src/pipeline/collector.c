@@ -112,16 +112,19 @@ static void show(const mr_collector *c, const mr_job *job)
                                  job->encoded_rows);
 }
 
-static void account(mr_collector *c, const mr_job *job)
+/* Counts of a piece run on from part to part; the ledger takes what is new. */
+static void account(mr_collector *c, mr_job *job)
 {
     mr_ledger *l = c->ledger;
+    const mr_text_result *now = &job->result, *before = &job->accounted;
     l->read += job->row_count + job->rejects.count;
     l->written += job->encoded_rows;
     l->filtered += job->filtered;
-    l->blank_lines += job->result.blank_lines;
-    l->duplicate_keys += job->result.duplicate_keys;
-    l->resyncs += job->result.resync_count;
+    l->blank_lines += now->blank_lines - before->blank_lines;
+    l->duplicate_keys += now->duplicate_keys - before->duplicate_keys;
+    l->resyncs += now->resync_count - before->resync_count;
     l->batches++;
+    job->accounted = *now;
     show(c, job);
 }
 
@@ -135,21 +138,6 @@ static mr_code fail_in_piece(const mr_job *job, mr_error *err)
     return mr_error_prefix(err, "'%.*s' line %" PRIu64 ", column %" PRIu64,
                            MR_SLICE_ARGS(job->file_name), job->line_base + job->error_line,
                            job->error_column);
-}
-
-/* Writes the piece. A destination that takes batches gets them one by one; all but the first are
- * read here. */
-static mr_code write_piece(mr_collector *c, mr_job *job, mr_error *err)
-{
-    const mr_destination_ops *destination = c->config->destination;
-    for (;;) {
-        const uint32_t refused = job->refused.count;
-        MR_TRY(destination->write(c->config->destination_state, job, err));
-        if (destination->encode == NULL) mr_job_place_refused(job, refused);
-        if (job->done) return MR_OK;
-        mr_lane_work(&c->lane, job, rows_left(c) - job->encoded_rows);
-        if (job->code != MR_OK) return fail_in_piece(job, err);
-    }
 }
 
 /* A lane does not know how many rows are still wanted: the piece is cut by reading it again. */
@@ -172,15 +160,30 @@ static mr_code keep_tail(mr_place *place, const mr_job *job, mr_error *err)
     return mr_buffer_append(&place->carry, tail, err);
 }
 
+static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
+{
+    const mr_destination_ops *destination = c->config->destination;
+    const uint32_t refused = job->refused.count;
+    if (job->code != MR_OK) return fail_in_piece(job, err);
+    MR_TRY(destination->write(c->config->destination_state, job, err));
+    if (destination->encode == NULL) mr_job_place_refused(job, refused);
+    account(c, job);
+    return quarantine_all(c, job, err);
+}
+
+/* A piece that gave much, or many rejects, comes in parts: the first as the lane left it, the
+ * others are read here, so that no piece holds more than a part's worth of output. */
 static mr_code deliver(mr_collector *c, mr_job *job, mr_error *err)
 {
     job->record_base = c->place.record_base;
     job->line_base = c->place.line_base;
     respect_limit(c, job);
-    if (job->code != MR_OK) return fail_in_piece(job, err);
-    MR_TRY(write_piece(c, job, err));
-    account(c, job);
-    MR_TRY(quarantine_all(c, job, err));
+    MR_TRY(deliver_part(c, job, err));
+    while (!job->done && rows_left(c) > 0 && !mr_collector_rejects_exceeded(c, err)) {
+        mr_lane_next_part(job);
+        mr_lane_work(&c->lane, job, rows_left(c));
+        MR_TRY(deliver_part(c, job, err));
+    }
     return job->from_batch ? MR_OK : keep_tail(&c->place, job, err);
 }
 

@@ -62,13 +62,23 @@ void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state)
     mr_reject_list_reset(&job->refused);
     mr_buffer_reset(&job->encoded);
     mr_buffer_reset(&job->packed);
-    job->result = (mr_text_result){0};
+    job->result = job->accounted = (mr_text_result){0};
     job->start = job->at = start;
     job->begin_state = job->state = state;
     job->row_count = job->encoded_rows = job->filtered = 0;
     job->error_line = 0;
     job->code = MR_OK;
     job->done = job->unguessed = false;
+}
+
+void mr_lane_next_part(mr_job *job)
+{
+    mr_reject_list_reset(&job->rejects);
+    mr_reject_list_reset(&job->refused);
+    mr_arena_reset(&job->notes);
+    mr_buffer_reset(&job->encoded);
+    mr_buffer_reset(&job->packed);
+    job->row_count = job->encoded_rows = job->filtered = 0;
 }
 
 /* The rows behind the limit are as good as never read: neither they nor the rejects among them
@@ -111,6 +121,12 @@ static mr_code encode(mr_lane *lane, mr_job *job)
     return MR_OK;
 }
 
+static bool part_is_full(const mr_job *job)
+{
+    return job->encoded.len >= MR_LANE_PART_BYTES ||
+           job->rejects.count + job->refused.count >= MR_LANE_PART_REJECTS;
+}
+
 static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
 {
     const mr_engine_config *config = lane->config;
@@ -121,8 +137,8 @@ static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
             MR_TRY(config->shape(config->shape_context, &job->batch, &job->error));
         job->shaped = job->from_batch;
         if (encodes) MR_TRY(encode(lane, job));
-    } while (!job->done && encodes);
-    if (encodes && job->done && config->destination->finish_piece != NULL)
+    } while (!job->done && encodes && !part_is_full(job));
+    if (encodes && config->destination->finish_piece != NULL)
         return config->destination->finish_piece(lane->destination_lane, job, &job->error);
     return MR_OK;
 }

@@ -30,9 +30,17 @@ bool mr_lane_guess(mr_lane *lane, mr_job *job);
 /* Forgets what was made of the piece, to read it from `start` in `state`. */
 void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state);
 
-/* Reads and encodes. With an encoding destination the whole piece is done; with one that takes
- * batches, one batch: call again while !job->done. At most `row_limit` rows of the piece are taken
- * (the rest of it is then done without being looked at). The outcome is in job->code. */
+/* Empties what the last part gave, to go on at job->at. */
+void mr_lane_next_part(mr_job *job);
+
+#define MR_LANE_PART_BYTES \
+    ((size_t)4 << 20)              /* of output: a piece that gives more comes in parts, */
+#define MR_LANE_PART_REJECTS 4096u /* as does one with more rejects */
+
+/* Reads and encodes the next part of the piece: all that is left, until the part is large enough,
+ * or, for a destination that takes batches, one batch. job->done says whether anything is left. At
+ * most `row_limit` rows are taken; the rest is then done without being looked at. The outcome is in
+ * job->code. */
 void mr_lane_work(mr_lane *lane, mr_job *job, uint64_t row_limit);
 
 #endif

@@ -26,13 +26,21 @@ static mr_code set_options(mr_run *run, const mr_endpoint *end, const char *name
     return mr_endpoint_apply(end, &options, other, err);
 }
 
+/* A record is held up to four times at once (input, cells, output, and growing room), and the
+ * memory limit has to hold with a record of any size. */
+static uint64_t largest_record(const mr_pipeline_config *c)
+{
+    const uint64_t share = c->performance.memory_limit_bytes / 4;
+    return c->limits.max_record_bytes < share ? c->limits.max_record_bytes : share;
+}
+
 static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
 {
     const mr_pipeline_config *c = run->config;
     return (mr_connector_env){
         .arena = run->arena,
         .path = mr_slice_text(end->path),
-        .limits = {c->limits.max_record_bytes, c->limits.max_columns, c->limits.max_depth},
+        .limits = {largest_record(c), c->limits.max_columns, c->limits.max_depth},
         .lane_count = c->performance.workers + 1,
         .max_rows = c->performance.batch_size,
         .streaming = c->performance.streaming_mode,
@@ -243,7 +251,6 @@ static void reset_view(mr_run *run)
 static mr_end move(mr_run *run, const mr_engine_config *config, const char *stage,
                    mr_ledger *ledger, mr_error *err)
 {
-    reset_view(run);
     run->progress.view = &run->view;
     run->progress.position = run->source->progress != NULL ? position : NULL;
     run->progress.position_context = run;
@@ -296,6 +303,7 @@ static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
     config.destination = &mr_destination_discover;
     config.destination_state = &run->discovery;
     config.limit = limit;
+    reset_view(run);
     if (run->source->begin != NULL) MR_TRY(run->source->begin(run->source_state, !rewinds, err));
     const mr_end end = move(run, &config, "reading types", &ledger, err);
     if (end == MR_END_REJECTS) return MR_OK; /* the second pass says so, with the records */
@@ -427,6 +435,7 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
     mr_engine_config config = destination_config(run);
     config.limit = run->config->limit;
     shape_it(run, &config);
+    reset_view(run);
     if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
         return MR_END_FAILED;
     if (run->destination->start != NULL &&
