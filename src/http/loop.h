@@ -59,7 +59,7 @@ void mr_loop_pause(mr_loop *loop, int fd, mr_watch *watch, bool paused);
 
 /* Runs `job` at the end of this turn; jobs given by such jobs run a turn later. */
 void mr_loop_later(mr_loop *loop, mr_loop_job *job);
-/* Runs `job` on the loop's thread, soon. Any thread, until the loop is closed. */
+/* Runs `job` on the loop's thread, soon. Any thread; must return before the loop is closed. */
 void mr_loop_post(mr_loop *loop, mr_loop_job *job);
 
 MR_INLINE void mr_loop_timer_set(mr_loop *loop, mr_timer *timer, uint64_t deadline_ns)

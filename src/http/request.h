@@ -73,7 +73,8 @@ const char *mr_http_reason(uint16_t status);
 void mr_http_defer(mr_http_request *request);
 
 /* Runs `handler(request, context)` on the loop's thread, where it must answer, stream or defer
- * again. Exactly once for each mr_http_defer(), from any thread, before the server is closed. */
+ * again. Exactly once for each mr_http_defer(), from any thread; must return before the server is
+ * closed. */
 void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context);
 
 /* The peer has left: an answer is allowed and goes nowhere. */

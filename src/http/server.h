@@ -50,7 +50,8 @@ uint16_t mr_http_server_port(const mr_http_server *server);
  * is cut. Harmless twice and before start. mr_http_resume() may be called until close. */
 void mr_http_server_stop(mr_http_server *server, uint32_t grace_ms);
 
-/* Stops if need be. Every deferred request must have been resumed. NULL is harmless. */
+/* Stops if need be. Every deferred request must have been resumed, and the calls must have
+ * returned: join the threads that resume between stop and close. NULL is harmless. */
 void mr_http_server_close(mr_http_server *server);
 
 #endif

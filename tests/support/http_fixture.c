@@ -75,6 +75,16 @@ typedef struct errand {
     uint64_t ms;
 } errand;
 
+/* Threads that have not returned from mr_http_resume(); the server may not be closed under them. */
+static atomic_uint errands_under_way;
+
+static void await_errands(void)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    while (atomic_load(&errands_under_way) > 0)
+        nanosleep(&moment, NULL);
+}
+
 static void *run_errand(void *context)
 {
     errand *own = context;
@@ -83,6 +93,7 @@ static void *run_errand(void *context)
     nanosleep(&pause, NULL);
     mr_http_resume(own->request, answer_later, NULL);
     mr_mem_free(own);
+    atomic_fetch_sub(&errands_under_way, 1);
     return NULL;
 }
 
@@ -92,7 +103,9 @@ static void on_later(mr_http_request *request, MR_UNUSED void *context)
     pthread_t thread;
     *own = (errand){request, number_of(request, "ms")};
     mr_http_defer(request);
-    if (pthread_create(&thread, NULL, run_errand, own) == 0) pthread_detach(thread);
+    atomic_fetch_add(&errands_under_way, 1);
+    if (pthread_create(&thread, NULL, run_errand, own) != 0) abort();
+    pthread_detach(thread);
 }
 
 static void on_never(MR_UNUSED mr_http_request *request, MR_UNUSED void *context)
@@ -221,6 +234,7 @@ void mr_http_fixture_open(mr_http_fixture *fixture, mr_http_limits limits)
 void mr_http_fixture_close(mr_http_fixture *fixture)
 {
     mr_http_server_stop(fixture->server, 2000);
+    await_errands();
     mr_http_server_close(fixture->server);
     mr_metrics_close(fixture->metrics);
 }
