@@ -200,3 +200,40 @@ char *mr_write_timestamp(char *to, int64_t value, mr_time_layout layout, mr_day_
     }
     return to + write_zone(to, layout);
 }
+
+/* Where the pairs of hex digits of a uuid's text begin. */
+static const uint8_t uuid_pairs[16] = {0, 2, 4, 6, 9, 11, 14, 16, 19, 21, 24, 26, 28, 30, 32, 34};
+
+/* Value of a lower-case hex digit, without a branch, for the digits of a uuid are random; sets
+ * `bad` for anything else. */
+MR_INLINE unsigned nibble_of(char c, unsigned *bad)
+{
+    const unsigned byte = (unsigned char)c;
+    const unsigned is_digit = byte - '0' < 10, is_letter = byte - 'a' < 6;
+    *bad |= (is_digit | is_letter) ^ 1;
+    return (byte & 15) + 9 * is_letter;
+}
+
+bool mr_parse_uuid(mr_slice text, uint8_t *out)
+{
+    const char *p = text.ptr;
+    if (text.len != 36 || p[8] != '-' || p[13] != '-' || p[18] != '-' || p[23] != '-') return false;
+    unsigned bad = 0;
+    for (int i = 0; i < 16; i++) {
+        const unsigned high = nibble_of(p[uuid_pairs[i]], &bad);
+        const unsigned low = nibble_of(p[uuid_pairs[i] + 1], &bad);
+        out[i] = (uint8_t)(high << 4 | low);
+    }
+    return bad == 0;
+}
+
+char *mr_write_uuid(char *to, const uint8_t *bytes)
+{
+    static const char hex[] = "0123456789abcdef";
+    for (int i = 0; i < 16; i++) {
+        to[uuid_pairs[i]] = hex[bytes[i] >> 4];
+        to[uuid_pairs[i] + 1] = hex[bytes[i] & 15];
+    }
+    to[8] = to[13] = to[18] = to[23] = '-';
+    return to + 36;
+}

@@ -39,11 +39,15 @@ MR_HOT bool mr_parse_date(mr_slice text, mr_day_cache *cache, int64_t *out);
 MR_HOT bool mr_parse_timestamp(mr_slice text, mr_time_layout layout, mr_day_cache *cache,
                                int64_t *out);
 
+/* A canonical lower-case uuid to its 16 bytes. */
+MR_HOT bool mr_parse_uuid(mr_slice text, uint8_t *out);
+
 /* The writers return the end of what they wrote, at most MR_NUMTEXT_MAX bytes. */
 MR_HOT char *mr_write_int(char *to, int64_t value, unsigned min_width);
 MR_HOT char *mr_write_decimal(char *to, int64_t value, unsigned scale);
 MR_HOT char *mr_write_date(char *to, int64_t day, mr_day_cache *cache);
 MR_HOT char *mr_write_timestamp(char *to, int64_t value, mr_time_layout layout,
                                 mr_day_cache *cache);
+MR_HOT char *mr_write_uuid(char *to, const uint8_t *bytes);
 
 #endif

@@ -42,6 +42,9 @@ static void check_all(mr_slice given)
     const bool is_date = mr_parse_date(text, &cache, &value);
     MR_EXPECT(is_date == mr_text_is_date(text));
     if (is_date) MR_EXPECT(same(text, out, mr_write_date(out, value, &write_cache)));
+    uint8_t uuid[16];
+    MR_EXPECT(mr_parse_uuid(text, uuid) == mr_text_is_uuid(text));
+    if (mr_parse_uuid(text, uuid)) MR_EXPECT(same(text, out, mr_write_uuid(out, uuid)));
     mr_time_layout layout;
     if (mr_text_is_timestamp(text, &layout)) {
         if (mr_parse_timestamp(text, layout, &cache, &value))
@@ -137,7 +140,8 @@ MR_TEST(near_misses_are_refused_and_the_rest_reads_back)
 MR_TEST(every_byte_of_a_number_matters)
 {
     static const char *const texts[] = {"123456789012345678", "-1234567.89",
-                                        "2024-01-01T12:34:56.789Z", "2024-02-29"};
+                                        "2024-01-01T12:34:56.789Z", "2024-02-29",
+                                        "01234567-89ab-cdef-0123-456789abcdef"};
     char text[64];
     for (size_t i = 0; i < MR_COUNT_OF(texts); i++) {
         const size_t len = strlen(texts[i]);

@@ -84,17 +84,6 @@ MR_INLINE char *put_bytes(char *to, const char *from, size_t len)
     return to + len;
 }
 
-static char *put_uuid(char *to, const uint8_t *bytes)
-{
-    static const char hex[] = "0123456789abcdef";
-    for (int i = 0; i < 16; i++) {
-        if (i == 4 || i == 6 || i == 8 || i == 10) *to++ = '-';
-        *to++ = hex[bytes[i] >> 4];
-        *to++ = hex[bytes[i] & 15];
-    }
-    return to;
-}
-
 /* What a numeric form is written with. */
 typedef struct number_writer {
     mr_texts_kind kind;
@@ -155,7 +144,7 @@ static mr_code read_uuids(const mr_texts *texts, uint32_t first, uint32_t count,
     const uint8_t *bytes = (const uint8_t *)bytes_of(texts) + (size_t)first * 16;
     MR_TRY(mr_buffer_reserve(&out->data, (size_t)count * 36, err));
     for (uint32_t i = 0; i < count; i++) {
-        put_uuid(out->data.ptr + out->data.len, bytes + (size_t)i * 16);
+        mr_write_uuid(out->data.ptr + out->data.len, bytes + (size_t)i * 16);
         out->data.len += 36;
         out->offsets[row + i + 1] = (uint32_t)out->data.len;
     }
@@ -322,7 +311,7 @@ static mr_code get_written(const mr_texts *texts, uint32_t index, mr_buffer *scr
     MR_TRY(mr_buffer_reserve(scratch, texts->prefix_len + MR_NUMTEXT_MAX + texts->suffix_len, err));
     char *to = put_bytes(scratch->ptr, prefix_of(texts), texts->prefix_len);
     if (writer.kind == MR_TEXTS_UUID) {
-        to = put_uuid(to, (const uint8_t *)bytes_of(texts) + (size_t)index * 16);
+        to = mr_write_uuid(to, (const uint8_t *)bytes_of(texts) + (size_t)index * 16);
     } else {
         const bool is_scaled = writer.kind == MR_TEXTS_DECIMALS;
         const unsigned scale = is_scaled ? (unsigned)mr_ints_get(second_of(texts), index) : 0;

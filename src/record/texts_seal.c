@@ -205,27 +205,19 @@ static mr_code append_decimals(const job *j, mr_texts *head, bool *out_done)
     return MR_OK;
 }
 
-MR_INLINE unsigned nibble_of(char c)
-{
-    return c <= '9' ? (unsigned)(c - '0') : (unsigned)(c - 'a') + 10;
-}
-
 static mr_code append_uuids(const job *j, mr_texts *head, bool *out_done)
 {
     size_t at;
-    for (uint32_t i = 0; i < j->source.count; i++)
-        if (!mr_text_is_uuid(middle_at(j, head, i))) return MR_OK;
+    const size_t bytes = (size_t)j->source.count * 16;
     MR_TRY(begin_texts(j, head, &at));
-    MR_TRY(mr_buffer_reserve(j->out, (size_t)j->source.count * 16, j->err));
+    MR_TRY(mr_buffer_reserve(j->out, bytes, j->err));
     uint8_t *to = (uint8_t *)j->out->ptr + j->out->len;
     for (uint32_t i = 0; i < j->source.count; i++) {
-        const char *p = middle_at(j, head, i).ptr;
-        for (int byte = 0; byte < 16; byte++, p += 2) {
-            if (*p == '-') p++;
-            *to++ = (uint8_t)(nibble_of(p[0]) << 4 | nibble_of(p[1]));
-        }
+        if (mr_parse_uuid(middle_at(j, head, i), to + (size_t)i * 16)) continue;
+        j->out->len = at; /* no uuids after all */
+        return MR_OK;
     }
-    j->out->len += (size_t)j->source.count * 16;
+    j->out->len += bytes;
     end_texts(j, head, at);
     *out_done = true;
     return MR_OK;
