@@ -6,10 +6,11 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 600
 ONLY ?=
-GENERATOR = $(shell command -v ninja >/dev/null 2>&1 && echo -G Ninja)
 
-# $(call build,DIRECTORY,OPTIONS): configures and builds. $(call ctest,DIRECTORY): runs its tests.
-build = cmake -S . -B $(1) $(GENERATOR) $(2) >/dev/null && cmake --build $(1) -j $(JOBS)
+# $(call build,DIRECTORY,OPTIONS): configures and builds, with ninja if it is there by then; a directory keeps its
+# generator. $(call ctest,DIRECTORY): runs its tests.
+ninja = $$([ -f $(1)/CMakeCache.txt ] || ! command -v ninja >/dev/null || echo -G Ninja)
+build = cmake -S . -B $(1) $(ninja) $(2) >/dev/null && cmake --build $(1) -j $(JOBS)
 ctest = cd $(1) && ctest --output-on-failure -j $(JOBS)
 sources = $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null || find src tests bench -name '*.[ch]')
 
