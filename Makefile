@@ -1,44 +1,109 @@
 # Everything a person calls; CMake does the building. `make help` lists the targets.
 SHELL := /bin/bash
 BUILD ?= build
-GENERATOR := $(shell command -v ninja >/dev/null 2>&1 && echo -G Ninja)
 JOBS ?= $(shell nproc)
+PREFIX ?= /usr/local
+DESTDIR ?=
+SECONDS ?= 600
+ONLY ?=
+GENERATOR = $(shell command -v ninja >/dev/null 2>&1 && echo -G Ninja)
 
-.PHONY: all docs setup run test asan tsan check check-fresh fuzz bench format tidy stats install help clean
+# $(call build,DIRECTORY,OPTIONS): configures and builds. $(call ctest,DIRECTORY): runs its tests.
+build = cmake -S . -B $(1) $(GENERATOR) $(2) >/dev/null && cmake --build $(1) -j $(JOBS)
+ctest = cd $(1) && ctest --output-on-failure -j $(JOBS)
+sources = $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null || find src tests bench -name '*.[ch]')
 
-all: setup-build  ## build build/millrace
-	@cmake -S . -B $(BUILD) $(GENERATOR) -DMR_TESTS=OFF >/dev/null
-	@cmake --build $(BUILD) -j $(JOBS)
+.DEFAULT_GOAL := all
+.PHONY: all run test asan tsan check check-gcc check-clang check-format check-layers check-lengths check-docs \
+	check-fresh tidy format stats fuzz fuzz-merge docs static size install help clean
 
-setup-build:
+##@ Use
+all: ## build build/millrace
 	@tools/setup build
+	@$(call build,$(BUILD),-DMR_TESTS=OFF)
 
-test: ## set up, build, run every test
-	@tools/setup test
-	@cmake -S . -B $(BUILD) $(GENERATOR) -DMR_TESTS=ON >/dev/null
-	@cmake --build $(BUILD) -j $(JOBS)
-	@cd $(BUILD) && ctest --output-on-failure -j $(JOBS)
+run: all ## build, then move a real file to JSON lines and SQLite; ends by itself
+	@tools/run
 
-asan: ## the tests under AddressSanitizer and UBSan
-	@tools/setup test
-	@cmake -S . -B build-asan $(GENERATOR) -DMR_SANITIZE=address >/dev/null
-	@cmake --build build-asan -j $(JOBS)
-	@cd build-asan && ctest --output-on-failure -j $(JOBS)
+install: all ## install to DESTDIR and PREFIX (/usr/local): program, man page, completion, documents
+	@DESTDIR="$(DESTDIR)" cmake --install $(BUILD) --prefix "$(PREFIX)" --strip
 
-tsan: ## the tests under ThreadSanitizer
+static: ## build a stripped program that needs no shared library: build-static/millrace
+	@tools/setup build
+	@$(call build,build-static,-DMR_TESTS=OFF -DMR_STATIC=ON)
+	@strip build-static/millrace
+	@tools/size build-static/millrace
+
+size: all ## print the program's size, stripped, and what it links
+	@tools/size $(BUILD)/millrace
+
+##@ Test
+test: ## build, then run every test
 	@tools/setup test
-	@cmake -S . -B build-tsan $(GENERATOR) -DMR_SANITIZE=thread >/dev/null
-	@cmake --build build-tsan -j $(JOBS)
-	@cd build-tsan && ctest --output-on-failure -j $(JOBS)
+	@$(call build,$(BUILD),-DMR_TESTS=ON)
+	@$(call ctest,$(BUILD))
+
+asan: ## run the tests under AddressSanitizer and UBSan
+	@tools/setup test
+	@$(call build,build-asan,-DMR_SANITIZE=address)
+	@$(call ctest,build-asan)
+
+tsan: ## run the tests under ThreadSanitizer
+	@tools/setup test
+	@$(call build,build-tsan,-DMR_SANITIZE=thread)
+	@$(call ctest,build-tsan)
+
+fuzz: ## fuzz each parser for SECONDS=600, or ONLY=csv; findings go to tests/fuzz/found
+	@tools/setup fuzz
+	@$(call build,build-fuzz,-DMR_FUZZ=ON -DMR_TESTS=OFF -DMR_SANITIZE=address -DCMAKE_C_COMPILER=clang)
+	@tools/fuzz run "$(SECONDS)" $(ONLY)
+
+fuzz-merge: ## add what fuzzing found to be new to tests/fuzz/corpus, minimised
+	@$(call build,build-fuzz,-DMR_FUZZ=ON -DMR_TESTS=OFF -DMR_SANITIZE=address -DCMAKE_C_COMPILER=clang)
+	@tools/fuzz merge $(ONLY)
+
+##@ Check
+check: ## everything a change must pass, step by step
+	@tools/setup check
+	@tools/check
+
+check-gcc: ## build all with gcc, warnings as errors
+	@$(call build,build-gcc,-DCMAKE_C_COMPILER=gcc -DMR_WERROR=ON)
+
+check-clang: ## build all with clang, warnings as errors
+	@$(call build,build-clang,-DCMAKE_C_COMPILER=clang -DMR_WERROR=ON)
+
+check-format: ## fail where clang-format would change a file
+	@clang-format --dry-run --Werror $(sources)
+
+check-layers: ## fail on an include that runs uphill
+	@tools/check-layers
+
+check-lengths: ## fail on a function over 70 lines that does not say why
+	@tools/stats --enforce
+
+check-docs: all ## compile and run the samples of the documents, and try their links
+	@tools/check-docs
+
+check-fresh: ## prove that nothing is missing: `make run` and `make test` in a minimal Debian 12 (root)
+	@tools/check-fresh
+
+tidy: ## run clang-tidy with the checks of .clang-tidy
+	@tools/setup check
+	@$(call build,build-tidy,-DCMAKE_C_COMPILER=clang -DMR_TIDY=ON)
+
+stats: ## print the longest functions and files
+	@tools/stats
+
+##@ Change
+format: ## lay out all sources with clang-format
+	@clang-format -i $(sources)
 
 docs: all ## print anew what the program knows: man page, completion, table of configuration keys
-	@$(BUILD)/millrace help --man > docs/millrace.1
-	@$(BUILD)/millrace completion bash > tools/millrace.bash
-	@sed -i '/^| Key | Value | Default | Meaning |$$/,$$d' docs/configuration.md
-	@$(BUILD)/millrace help --markdown >> docs/configuration.md
+	@tools/generated-docs write
 
 help: ## this list
-	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## /\t/' | sort | awk -F'\t' '{printf "  make %-14s %s\n", $$1, $$2}'
+	@awk -F':.*## ' '/^##@/ {printf "\n%s\n", substr($$0, 5)} /^[a-z-]+:.*## / {printf "  make %-14s %s\n", $$1, $$2}' Makefile
 
 clean: ## remove what builds left
 	@rm -rf build build-*

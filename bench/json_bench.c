@@ -85,7 +85,8 @@ static times run(mr_json_reader *reader, mr_json_writer *writer, mr_batch *batch
         mr_text_result result;
         const double start = now();
         mr_batch_reset(batch);
-        need(mr_json_read(reader, &state, piece, piece.len == left, batch, &rejects, &result, &err));
+        need(
+            mr_json_read(reader, &state, piece, piece.len == left, batch, &rejects, &result, &err));
         const double middle = now();
         mr_buffer_reset(out);
         need(mr_json_write(writer, batch, out, &rejects, &err));
@@ -101,6 +102,47 @@ static times run(mr_json_reader *reader, mr_json_writer *writer, mr_batch *batch
     return t;
 }
 
+/* The same records laid out for people, as one array. */
+static void make_pretty(mr_json_reader *reader, mr_batch *batch, mr_slice text, mr_buffer *out)
+{
+    mr_json_writer *writer;
+    mr_reject_list rejects;
+    mr_json_state state = {0};
+    mr_text_result result;
+    bool any = false;
+    mr_reject_list_init(&rejects);
+    need(mr_json_writer_open(&(mr_json_write_options){.format = MR_JSON_ARRAY, .pretty = true},
+                             &writer, &err));
+    for (size_t at = 0; at < text.len; at += result.consumed) {
+        mr_batch_reset(batch);
+        need(mr_json_read(reader, &state, mr_slice_from(text, at), true, batch, &rejects, &result,
+                          &err));
+        need(any ? mr_json_array_separator(out, &err) : mr_json_array_open(out, &err));
+        need(mr_json_write(writer, batch, out, &rejects, &err));
+        any = true;
+    }
+    need(mr_json_array_close(out, any, &err));
+    need(mr_buffer_reserve(out, MR_TEXT_PADDING, &err));
+    mr_json_writer_close(writer);
+}
+
+static double read_all(mr_json_reader *reader, mr_batch *batch, mr_slice text)
+{
+    mr_reject_list rejects;
+    mr_json_state state = {0};
+    mr_text_result result;
+    mr_reject_list_init(&rejects);
+    const double start = now();
+    for (size_t at = 0; at < text.len; at += result.consumed) {
+        const size_t left = text.len - at;
+        const mr_slice piece = {text.ptr + at, left < PIECE_BYTES ? left : PIECE_BYTES};
+        mr_batch_reset(batch);
+        need(
+            mr_json_read(reader, &state, piece, piece.len == left, batch, &rejects, &result, &err));
+    }
+    return now() - start;
+}
+
 static int by_size(const void *a, const void *b)
 {
     const double x = *(const double *)a, y = *(const double *)b;
@@ -114,6 +156,21 @@ static void print(const char *what, double *seconds, size_t bytes)
     printf("  %-6s %6.2f M rows/s  %5.0f MB/s  %5.1f ns/row  (%.0f..%.0f MB/s)\n", what,
            ROWS / median * 1e-6, (double)bytes / median * 1e-6, median * 1e9 / ROWS,
            (double)bytes / seconds[RUNS - 1] * 1e-6, (double)bytes / seconds[0] * 1e-6);
+}
+
+static void bench_pretty(mr_json_reader *line_reader, mr_batch *batch, mr_slice lines)
+{
+    mr_buffer pretty;
+    mr_json_reader *reader;
+    double reads[RUNS];
+    mr_buffer_init(&pretty, "pretty", (size_t)1 << 30);
+    make_pretty(line_reader, batch, lines, &pretty);
+    need(mr_json_reader_open(&(mr_json_options){.format = MR_JSON_ARRAY}, &reader, &err));
+    for (int i = 0; i < RUNS; i++)
+        reads[i] = read_all(reader, batch, mr_buffer_slice(&pretty));
+    print("pretty", reads, pretty.len);
+    mr_json_reader_close(reader);
+    mr_buffer_done(&pretty);
 }
 
 static void bench(const char *name)
@@ -140,6 +197,7 @@ static void bench(const char *name)
            (double)lines.len / ROWS, (unsigned long long)mr_mem_allocs_since(warm));
     print("read", reads, lines.len);
     print("write", writes, lines.len);
+    bench_pretty(reader, &batch, mr_buffer_slice(&lines));
     mr_json_reader_close(reader);
     mr_json_writer_close(writer);
     mr_batch_done(&batch);

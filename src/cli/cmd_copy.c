@@ -9,7 +9,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "core/log.h"
-#include "pipeline/run.h"
+#include "pipeline/monitor.h"
 
 #define MAX_SUMMARY_BYTES ((size_t)1 << 20)
 
@@ -73,6 +73,16 @@ static void print_summary(const mr_pipeline_config *config, const mr_report *rep
     mr_buffer_done(&text);
 }
 
+/* Serves the run's metrics while it goes on, when asked to. */
+static mr_code watch(mr_monitor *monitor, mr_run *run, mr_error *err)
+{
+    const char *address = run->config->observability.metrics_address;
+    if (address == NULL) return MR_OK;
+    MR_TRY(mr_monitor_open(monitor, run, mr_slice_text(address), err));
+    mr_log(MR_LOG_INFO, "metrics", "listening on http://%s/metrics", mr_monitor_address(monitor));
+    return MR_OK;
+}
+
 static int run_to_the_end(mr_run *run, mr_pipeline_config *config)
 {
     mr_report report;
@@ -88,10 +98,15 @@ int mr_cmd_copy(mr_args *args)
 {
     mr_error err = {0};
     static mr_run run; /* large: histograms */
+    mr_monitor monitor = {0};
     mr_cli_print_notes(&args->config, false);
     catch_signals(&run);
+    const mr_log_options log = {.level = args->config.observability.log_level,
+                                .json = args->config.observability.log_format == MR_LOG_AS_JSON};
+    if (mr_log_start(&log, &err) != MR_OK) return mr_cli_fail(err.code, &err);
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, warn,
                              NULL, &err);
+    if (rc == MR_OK) rc = watch(&monitor, &run, &err);
     if (rc == MR_OK) rc = mr_run_discover(&run, false, 0, &err);
     int exit_code;
     if (rc == MR_OK)
@@ -103,6 +118,8 @@ int mr_cmd_copy(mr_args *args)
     else
         exit_code = mr_cli_fail(rc, &err);
     running = NULL;
+    mr_monitor_close(&monitor);
     mr_run_close(&run);
+    mr_log_stop();
     return exit_code;
 }

@@ -12,15 +12,14 @@
  *
  * With commit_every, or when streaming, there are many transactions, and the file is worked on in
  * place from the start. */
-#include "connector/sqlite.h"
+#include "connector/connectors.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "connector/sqlite_feed.h"
-#include "core/option.h"
+#include "core/file.h"
 
 #define MAX_TABLE_NAME 64 /* of a name made from the file's */
 
@@ -33,21 +32,19 @@ typedef struct sqlite_destination {
     mr_option_list keys;
     bool create_table;
     bool add_columns;
-    bool lossy;
     uint64_t commit_every; /* rows; 0 = the run is one transaction */
     int64_t busy_timeout_ns;
     uint64_t cache_bytes;
 
     const mr_connector_env *env;
     const char *path;
-    const char *part; /* PATH.part while a new file is built; NULL = in place */
+    mr_file part; /* PATH.part while a new database is built; closed = in place */
     mr_sqlite db;
     mr_sqlite_table table;
     mr_sqlite_feed feed;
     bool table_open;
     bool replacing; /* rows go into a new table beside the old one */
-    bool part_made;
-    bool writing; /* a transaction has begun and is neither committed nor undone */
+    bool writing;   /* a transaction has begun and is neither committed nor undone */
     uint64_t bytes_out;
     uint64_t committed_rows; /* feed.row_count at the last commit */
 } sqlite_destination;
@@ -84,12 +81,6 @@ static const mr_option destination_options[] = {
      .offset = offsetof(sqlite_destination, add_columns),
      .fallback = "false",
      .help = "adds columns that an existing table lacks"},
-    {.name = "lossy",
-     .type = MR_OPTION_BOOL,
-     .offset = offsetof(sqlite_destination, lossy),
-     .fallback = "false",
-     .help = "stores values that the declared type of an existing column changes (1.10 as 1.1), "
-             "instead of refusing the record"},
     {.name = "commit_every",
      .type = MR_OPTION_U64,
      .offset = offsetof(sqlite_destination, commit_every),
@@ -154,7 +145,7 @@ static mr_code check_options(const sqlite_destination *own, mr_error *err)
 static mr_code open_db(sqlite_destination *own, const char *path, mr_sqlite_mode mode,
                        mr_error *err)
 {
-    const bool part = own->part != NULL;
+    const bool part = own->part.is_open;
     const mr_sqlite_options options = {
         .mode = mode,
         .journal = part ? MR_SQLITE_JOURNAL_MEMORY : MR_SQLITE_JOURNAL_KEEP,
@@ -240,14 +231,10 @@ static mr_code destination_open(void *state, const mr_connector_env *env, mr_err
 /* A database that is not there yet: built beside, unless it must be visible before the end. */
 static mr_code make_file(sqlite_destination *own, mr_error *err)
 {
-    if (own->env->streaming || own->commit_every > 0)
+    if (own->env->streaming || own->env->in_place || own->commit_every > 0)
         return open_db(own, own->path, MR_SQLITE_CREATE, err);
-    own->part = mr_arena_printf(own->env->arena, "%s.part", own->path);
-    if (own->part == NULL) return mr_arena_fail(own->env->arena, err);
-    if (unlink(own->part) != 0 && errno != ENOENT)
-        return mr_fail_errno(err, errno, "cannot remove the old \"%s\"", own->part);
-    own->part_made = true;
-    return open_db(own, own->part, MR_SQLITE_CREATE, err);
+    MR_TRY(mr_file_create_beside(&own->part, own->path, err));
+    return open_db(own, own->part.write_path, MR_SQLITE_WRITE, err);
 }
 
 /* Makes the table, or matches the columns of the one that is there. */
@@ -281,7 +268,7 @@ static mr_code destination_start(void *state, const mr_schema *schema, mr_error 
     MR_TRY(mr_sqlite_feed_open(&own->feed, &own->table, own->keys.items,
                                merge ? own->keys.count : 0, err));
     own->feed.may_add_columns = own->add_columns;
-    own->feed.lossy = own->lossy;
+    own->feed.lossy = own->env->lossy;
     return schema != NULL && schema->field_count > 0 ? need_table(own, schema, err) : MR_OK;
 }
 
@@ -308,9 +295,9 @@ static mr_code destination_write(void *state, mr_job *job, mr_error *err)
     const mr_batch *batch = &job->batch;
     const bool first = own->feed.sources.field_count == 0;
     if (first && batch->column_count > 0) MR_TRY(need_table_for(own, batch, err));
-    const uint64_t taken_before = own->feed.row_count;
+    const uint64_t before = own->feed.row_count;
     MR_TRY(mr_sqlite_feed_write(&own->feed, batch, &job->refused, err));
-    job->encoded_rows += own->feed.row_count - taken_before;
+    job->encoded_rows += own->feed.row_count - before;
     own->bytes_out += mr_batch_data_bytes(batch);
     const uint64_t open_rows = own->feed.row_count - own->committed_rows;
     return own->commit_every > 0 && open_rows >= own->commit_every ? commit_part(own, err) : MR_OK;
@@ -319,7 +306,7 @@ static mr_code destination_write(void *state, mr_job *job, mr_error *err)
 static mr_code destination_flush(void *state, mr_error *err)
 {
     sqlite_destination *own = state;
-    if (own->part != NULL || own->replacing) return MR_OK; /* seen when complete, not before */
+    if (own->part.is_open || own->replacing) return MR_OK; /* seen when complete, not before */
     return own->feed.row_count > own->committed_rows ? commit_part(own, err) : MR_OK;
 }
 
@@ -344,48 +331,24 @@ static mr_code finish_table(sqlite_destination *own, mr_error *err)
     return mr_sqlite_table_swap(&own->table, own->env->warn, own->env->warn_context, err);
 }
 
-static mr_code sync_path(const char *path, int flags, mr_error *err)
-{
-    const int fd = open(path, flags | O_CLOEXEC);
-    if (fd < 0) return mr_fail_errno(err, errno, "cannot open \"%s\"", path);
-    const int rc = fsync(fd);
-    const int number = errno;
-    close(fd);
-    return rc == 0 ? MR_OK : mr_fail_errno(err, number, "cannot sync \"%s\"", path);
-}
-
-static mr_code rename_part(const sqlite_destination *own, mr_error *err)
-{
-    /* Never over a file that somebody made meanwhile; not every file system can promise that. */
-    int rc = renameat2(AT_FDCWD, own->part, AT_FDCWD, own->path, RENAME_NOREPLACE);
-    if (rc != 0 && (errno == EINVAL || errno == ENOSYS)) rc = rename(own->part, own->path);
-    if (rc == 0) return MR_OK;
-    if (errno == EEXIST)
-        return mr_fail(err, MR_ERR_CONFLICT, "\"%s\" was made by someone else during the run",
-                       own->path);
-    return mr_fail_errno(err, errno, "cannot rename \"%s\" to \"%s\"", own->part, own->path);
-}
-
-/* PATH.part becomes PATH, durably. */
+/* PATH.part becomes PATH, durably. First the connection is closed: closing the file drops the locks
+ * of both. */
 static mr_code publish_part(sqlite_destination *own, mr_error *err)
 {
     mr_sqlite_close(&own->db);
-    MR_TRY(sync_path(own->part, O_RDONLY, err));
-    MR_TRY(rename_part(own, err));
-    own->part_made = false;
-    const char *slash = strrchr(own->path, '/');
-    const size_t len = slash == NULL ? 0 : slash == own->path ? 1 : (size_t)(slash - own->path);
-    const char *folder =
-        len == 0 ? "." : mr_arena_copy(own->env->arena, (mr_slice){own->path, len});
-    if (folder == NULL) return mr_arena_fail(own->env->arena, err);
-    return sync_path(folder, O_RDONLY | O_DIRECTORY, err);
+    struct stat info;
+    if (lstat(own->path, &info) == 0)
+        return mr_fail(err, MR_ERR_CONFLICT, "\"%s\" was made by someone else during the run",
+                       own->path);
+    return mr_file_replace(&own->part, err);
 }
 
 static void tell_losses(const sqlite_destination *own)
 {
     if (own->feed.lossy_count == 0 || own->env->warn == NULL) return;
     mr_error text;
-    mr_fail(&text, MR_OK, "%llu values were changed by the declared types of table \"%s\" (lossy)",
+    mr_fail(&text, MR_OK,
+            "%llu values were changed by the declared types of table \"%s\" (lossy: allow)",
             (unsigned long long)own->feed.lossy_count, own->table_name);
     own->env->warn(own->env->warn_context, text.text);
 }
@@ -398,7 +361,7 @@ static mr_code destination_commit(void *state, mr_error *err)
     MR_TRY(mr_sqlite_commit(&own->db, err));
     own->writing = false;
     own->committed_rows = own->feed.row_count;
-    if (own->part != NULL) MR_TRY(publish_part(own, err));
+    if (own->part.is_open) MR_TRY(publish_part(own, err));
     tell_losses(own);
     return MR_OK;
 }
@@ -416,9 +379,9 @@ static void destination_abort(void *state)
     mr_sqlite_feed_close(&own->feed);
     mr_sqlite_rollback(&own->db);
     mr_sqlite_close(&own->db);
-    if (own->part_made) unlink(own->part);
-    if (own->writing && own->part == NULL) undo_in_place(own);
-    own->part_made = own->writing = false;
+    if (own->writing && !own->part.is_open) undo_in_place(own);
+    own->writing = false;
+    mr_file_close(&own->part);
 }
 
 static uint64_t destination_bytes_out(void *state)
@@ -444,7 +407,8 @@ const mr_destination_ops mr_destination_sqlite = {
     .name = "sqlite",
     .summary = "a table of an SQLite database",
     .options = destination_options,
-    .capabilities = MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_DECLARES | MR_CAP_TRANSACTION | MR_CAP_UPSERT,
+    .capabilities =
+        MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_DECLARES | MR_CAP_TRANSACTION | MR_CAP_UPSERT,
     .guarantee = "all or nothing: one transaction, or a new file that appears when it is complete",
     .state_bytes = sizeof(sqlite_destination),
     .open = destination_open,

@@ -324,18 +324,6 @@ static mr_code match_columns(mr_sqlite_feed *feed, const mr_batch *batch, mr_err
     return MR_OK;
 }
 
-static mr_code add_reject(mr_sqlite_feed *feed, mr_reject_list *refused, mr_reason reason,
-                          uint32_t row, mr_reject **out, mr_error *err)
-{
-    MR_TRY(mr_reject_list_add(refused, reason, out, err));
-    (*out)->row_before = row;
-    (*out)->record = feed->batch->row_record[row];
-    (*out)->line = feed->batch->row_line[row];
-    (*out)->byte_offset = feed->batch->row_offset[row];
-    (*out)->byte_length = feed->batch->row_length[row];
-    return MR_OK;
-}
-
 typedef struct fault {
     mr_reason reason;
     const mr_sqlite_feed_column *column;
@@ -368,8 +356,8 @@ static bool cell_is_good(mr_sqlite_feed *feed, const mr_sqlite_feed_column *colu
     out->reason = MR_REASON_INEXACT;
     out->text =
         target->affinity == MR_SQLITE_AFFINITY_REAL
-            ? "the column's declared type turns it into another number (lossy=true, or TEXT)"
-            : "the column's declared type would re-spell it (lossy=true, or declare TEXT)";
+            ? "the column's declared type turns it into another number (lossy: allow, or TEXT)"
+            : "the column's declared type would re-spell it (lossy: allow, or declare TEXT)";
     return false;
 }
 
@@ -400,7 +388,8 @@ static mr_code refuse_bad_row(mr_sqlite_feed *feed, const fault *found, uint32_t
                               mr_reject_list *refused, mr_error *err)
 {
     mr_reject *reject;
-    MR_TRY(add_reject(feed, refused, found->reason, row, &reject, err));
+    MR_TRY(mr_reject_list_add(refused, found->reason, &reject, err));
+    reject->row_before = row;
     if (found->column != NULL) {
         reject->field = feed->table->columns[found->column->target].source;
         if (found->column->from != NULL) reject->column = found->column->number + 1;
@@ -446,7 +435,8 @@ static mr_code refuse_failed_row(mr_sqlite_feed *feed, uint32_t row, int rc,
     mr_reject *reject;
     const mr_reason reason =
         rc == SQLITE_TOOBIG ? MR_REASON_DESTINATION_REFUSED : MR_REASON_CONSTRAINT;
-    MR_TRY(add_reject(feed, refused, reason, row, &reject, err));
+    MR_TRY(mr_reject_list_add(refused, reason, &reject, err));
+    reject->row_before = row;
     mr_reject_detail(reject, "%s", sqlite3_errmsg(feed->table->db->handle));
     return MR_OK;
 }

@@ -66,7 +66,8 @@ void mr_sqlite_feed_close(mr_sqlite_feed *feed);
 MR_NODISCARD mr_code mr_sqlite_feed_add(mr_sqlite_feed *feed, mr_slice name, mr_type type,
                                         mr_error *err);
 
-/* Writes all rows; those refused are added to `refused` in order. An error is fatal to the
+/* Writes all rows; those refused are added to `refused` in order, with row_before, reason and
+ * detail set: where the row came from is the caller's to say. An error is fatal to the
  * transaction. Unknown columns of the batch are added first. */
 MR_NODISCARD MR_HOT mr_code mr_sqlite_feed_write(mr_sqlite_feed *feed, const mr_batch *batch,
                                                  mr_reject_list *refused, mr_error *err);

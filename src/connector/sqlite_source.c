@@ -3,13 +3,12 @@
  * A table or a query, read in one transaction: rows that others add or change meanwhile are not
  * seen. SQLite's values have types of their own, whatever the column declares, so each cell gets
  * the type of its value; connector/sqlite_type.h says what declared types add to that. */
-#include "connector/sqlite.h"
+#include "connector/connectors.h"
 
 #include <math.h>
 
 #include "connector/sqlite_type.h"
 #include "core/number.h"
-#include "core/option.h"
 #include "core/utf8.h"
 #include "db/sqlite.h"
 
@@ -226,10 +225,12 @@ static uint32_t source_abilities(MR_UNUSED void *state)
     return MR_CAP_REWIND | MR_CAP_TYPED;
 }
 
-/* Back to the first row; the transaction keeps what was read the same. */
+/* Back to the first row. The transaction keeps what is read the same. */
 static mr_code source_begin(void *state, MR_UNUSED bool keep, MR_UNUSED mr_error *err)
 {
     sqlite_source *own = state;
+    for (uint32_t i = 0; i < own->schema.field_count; i++)
+        own->columns[i].layout = 0;
     mr_sqlite_reset(&own->rows);
     atomic_store_explicit(&own->row_count, 0, memory_order_relaxed);
     own->ended = false;
@@ -241,15 +242,14 @@ static mr_code source_set_schema(void *state, const mr_schema *schema,
                                  mr_error *err)
 {
     sqlite_source *own = state;
-    if (schema != NULL && schema->field_count != own->schema.field_count)
+    if (schema->field_count != own->schema.field_count)
         return mr_fail(err, MR_ERR_USAGE, "\"%s\" has %u columns, the schema %u", own->path,
                        own->schema.field_count, schema->field_count);
     for (uint32_t i = 0; i < own->schema.field_count; i++) {
-        const mr_type type = schema != NULL ? schema->fields[i].type : MR_TYPE_NULL;
         /* A mixed column begins each batch without a type and takes those of its values. */
+        const mr_type type = schema->fields[i].type;
         own->columns[i].fixed = type == MR_TYPE_MIXED ? MR_TYPE_NULL : type;
         own->schema.fields[i].type = own->columns[i].fixed;
-        own->columns[i].layout = 0;
     }
     return MR_OK;
 }

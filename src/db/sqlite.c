@@ -11,7 +11,6 @@
 
 #define MAX_PATH_BYTES 4096
 #define CANCEL_OPS     4096 /* virtual machine steps between two looks at `cancelled` */
-#define MAGIC          "SQLite format 3" /* with its NUL: 16 bytes */
 
 /* --- SQLite's memory is ours
  * --------------------------------------------------------------------- */
@@ -170,10 +169,18 @@ static mr_code not_a_database(const mr_sqlite *db, mr_slice head, mr_error *err)
                    (int)line, head.ptr);
 }
 
-/* SQLite looks at a file at the first statement, and says little; so the first bytes are read here.
- */
-static mr_code look_at_file(const mr_sqlite *db, const char *path, const struct stat *info,
-                            mr_error *err)
+/* What SQLite says is no database. It is opened here only now: closing a descriptor of a file drops
+ * the locks that another connection of this process may hold on it. */
+static mr_code describe_file(const mr_sqlite *db, const char *path, mr_error *err)
+{
+    char head[48];
+    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    const ssize_t got = fd >= 0 ? pread(fd, head, sizeof head, 0) : -1;
+    if (fd >= 0) close(fd);
+    return not_a_database(db, (mr_slice){head, got > 0 ? (size_t)got : 0}, err);
+}
+
+static mr_code check_kind(const mr_sqlite *db, const struct stat *info, mr_error *err)
 {
     if (S_ISDIR(info->st_mode))
         return mr_fail(err, MR_ERR_INPUT, "\"%s\" is a folder, not an SQLite database", db->name);
@@ -181,15 +188,7 @@ static mr_code look_at_file(const mr_sqlite *db, const char *path, const struct 
         return mr_fail(err, MR_ERR_INPUT,
                        "\"%s\" is not a regular file, so it cannot be an SQLite database",
                        db->name);
-    const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    if (fd < 0) return mr_fail_errno(err, errno, "cannot open \"%s\"", db->name);
-    char head[48];
-    const ssize_t got = pread(fd, head, sizeof head, 0);
-    const int number = errno;
-    close(fd);
-    if (got < 0) return mr_fail_errno(err, number, "cannot read \"%s\"", db->name);
-    if (got == 0 || (got >= 16 && memcmp(head, MAGIC, 16) == 0)) return MR_OK;
-    return not_a_database(db, (mr_slice){head, (size_t)got}, err);
+    return MR_OK;
 }
 
 static mr_code check_path(const mr_sqlite *db, const char *path, mr_sqlite_mode mode, mr_error *err)
@@ -199,7 +198,7 @@ static mr_code check_path(const mr_sqlite *db, const char *path, mr_sqlite_mode 
         return mr_fail(err, MR_ERR_USAGE, "the path \"%s\" is longer than %d bytes", db->name,
                        MAX_PATH_BYTES);
     struct stat info;
-    if (stat(path, &info) == 0) return look_at_file(db, path, &info, err);
+    if (stat(path, &info) == 0) return check_kind(db, &info, err);
     if (errno == ENOENT && mode == MR_SQLITE_CREATE) return MR_OK;
     return mr_fail_errno(err, errno, "cannot open the database \"%s\"", db->name);
 }
@@ -252,8 +251,10 @@ mr_code mr_sqlite_open(mr_sqlite *db, const char *path, const mr_sqlite_options 
         sqlite3_open_v2(full, &db->handle, flags[options->mode] | SQLITE_OPEN_NOMUTEX, NULL);
     mr_code code = rc == SQLITE_OK ? configure(db, options, err)
                                    : mr_sqlite_fail(db, rc, "open the database", err);
-    if (code != MR_OK) mr_sqlite_close(db);
-    return code;
+    if (code == MR_OK) return MR_OK;
+    const bool foreign = db->handle != NULL && sqlite3_errcode(db->handle) == SQLITE_NOTADB;
+    mr_sqlite_close(db);
+    return foreign ? describe_file(db, path, err) : code;
 }
 
 void mr_sqlite_close(mr_sqlite *db)

@@ -2,6 +2,7 @@
 #include "db/sqlite.h"
 
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include "support/test.h"
@@ -273,5 +274,28 @@ MR_TEST(wal_is_kept_by_the_file)
     MR_EXPECT_OK(mr_sqlite_step(&stmt, &row, &err));
     MR_EXPECT_SLICE(mr_sqlite_column_text(&stmt, 0), "wal");
     mr_sqlite_finish(&stmt);
+    mr_sqlite_close(&db);
+}
+
+/* Closing any descriptor of a file drops all POSIX locks that the process holds on it. */
+MR_TEST(opening_a_database_again_keeps_the_first_connection_s_locks)
+{
+    const char *path = file_named("locks.db");
+    mr_sqlite db = open_fresh(path), again;
+    MR_EXPECT_OK(mr_sqlite_exec(&db, "CREATE TABLE t(a)", "make a table", &err));
+    MR_EXPECT_OK(mr_sqlite_begin_immediate(&db, &err));
+    MR_EXPECT_OK(mr_sqlite_open(&again, path, &read_it, &err));
+    mr_sqlite_close(&again);
+    const pid_t child = fork();
+    if (child == 0) {
+        const mr_sqlite_options options = {.mode = MR_SQLITE_WRITE};
+        mr_code rc = mr_sqlite_open(&again, path, &options, &err);
+        if (rc == MR_OK) rc = mr_sqlite_begin_immediate(&again, &err);
+        _exit(rc == MR_ERR_IO ? 0 : 1);
+    }
+    int status = 1;
+    waitpid(child, &status, 0);
+    MR_EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
+    mr_sqlite_rollback(&db);
     mr_sqlite_close(&db);
 }

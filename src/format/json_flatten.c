@@ -155,8 +155,7 @@ static mr_code find_column(struct mr_json_reader *reader, mr_slice name, uint32_
     *out = mr_json_keys_find(&flat->keys, name);
     *filled = *out != MR_JSON_NO_KEY && flat->slots[*out].serial == reader->serial;
     if (*out != MR_JSON_NO_KEY) return MR_OK;
-    if (flat->keys.count < reader->options.limits.max_columns)
-        return mr_json_fields_add(flat, name, out, err);
+    if (mr_json_name_fits(reader, flat, name)) return mr_json_fields_add(flat, name, out, err);
     reader->too_many_fields = true;
     return MR_OK;
 }
@@ -194,6 +193,10 @@ static mr_code take_top(struct mr_json_reader *reader, mr_error *err)
     const char joint = reader->options.flatten == MR_JSON_FLATTEN_DOT ? '.' : '_';
     reader->name.len = item.prefix;
     if (item.depth > 0) MR_TRY(mr_buffer_append_byte(&reader->name, joint, err));
+    if (item.key.len > MR_JSON_MAX_KEY_BYTES) { /* as in a record that is not flattened */
+        reader->flaw = (mr_json_flaw){true, MR_REASON_RECORD_TOO_LARGE, NULL, MR_JSON_NO_KEY};
+        return MR_OK;
+    }
     MR_TRY(mr_buffer_append(&reader->name, item.key, err));
     if (!opens(reader, &item)) return emit(reader, &item, err);
     return open_object(reader, (mr_slice){item.slot.ptr, item.slot.len}, (uint32_t)reader->name.len,

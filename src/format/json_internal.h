@@ -66,6 +66,10 @@ typedef struct mr_json_flaw {
     uint32_t key;   /* of reader->parsed; MR_JSON_NO_KEY = the record as a whole */
 } mr_json_flaw;
 
+/* What the names of a batch's columns may take, far below the memory that it has for them. */
+#define MR_JSON_MAX_KEY_BYTES   65536u
+#define MR_JSON_MAX_NAMES_BYTES ((size_t)16 << 20)
+
 typedef struct mr_json_scan {
     const char *at;      /* in: first byte of the value; out: behind it, or where the fault is */
     const char *end;     /* of the bytes; MR_TEXT_PADDING more may be read */
@@ -107,7 +111,7 @@ struct mr_json_reader {
     mr_json_flaw flaw;
     uint32_t duplicates; /* of the record being read */
     uint32_t replaced;
-    bool too_many_fields; /* the record needs more columns than there may be */
+    bool too_many_fields; /* the record needs more columns than there may be in a batch */
     bool nested_objects;  /* some field is an object that might be flattened */
     uint64_t replaced_total;
     uint64_t *nest;      /* a bit per open container: 1 = object */
@@ -167,6 +171,10 @@ mr_json_slot *mr_json_field(struct mr_json_reader *reader, mr_slice name, const 
                             uint32_t *out_number);
 /* The slot of a key whose slot was filled by this record already. */
 mr_json_slot *mr_json_field_again(struct mr_json_reader *reader, uint32_t number, const char *at);
+
+/* May `fields` get one more column called `name`? */
+bool mr_json_name_fits(const struct mr_json_reader *reader, const mr_json_fields *fields,
+                       mr_slice name);
 
 /* Adds a key with its slot. */
 mr_code mr_json_fields_add(mr_json_fields *fields, mr_slice name, uint32_t *out, mr_error *err);

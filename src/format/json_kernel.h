@@ -99,7 +99,7 @@ MR_INLINE mr_json_fault read_number(mr_json_scan *scan, const char *p, mr_json_s
         type = MR_TYPE_DECIMAL;
     }
     const char *end = digits + len;
-    const bool odd = len >= 32 || len == 0 || end[-1] == '.' || (*end | 0x20) == 'e' ||
+    const bool odd = len >= 32 || whole == 0 || end[-1] == '.' || (*end | 0x20) == 'e' ||
                      (*digits == '0' && whole > 1);
     if (MR_UNLIKELY(odd || (negative && *digits == '0') || (type == MR_TYPE_INT && whole > 18))) {
         scan->at = p;
@@ -329,7 +329,7 @@ static mr_json_fault MR_SIMD_FN(read_object)(struct mr_json_reader *reader, mr_j
     if (p < scan->end && *p == '}') return scan->at = p + 1, MR_JSON_FINE;
     for (;;) {
         if (MR_UNLIKELY(p >= scan->end)) return stop_at(scan, p, MR_JSON_ENDS);
-        mr_json_slot *slot;
+        mr_json_slot *slot = &reader->spare;
         mr_json_fault fault = read_key(reader, scan, p, &last, &slot, otherwise);
         if (MR_UNLIKELY(fault != MR_JSON_FINE)) return fault;
         fault = read_field(reader, scan, scan->at, slot);

@@ -55,12 +55,29 @@ mr_json_slot *mr_json_field_again(struct mr_json_reader *reader, uint32_t number
     return &reader->spare;
 }
 
-/* Without flattening keys are columns; with it the table only remembers, and a record counts. */
-static bool has_room(const struct mr_json_reader *reader)
+bool mr_json_name_fits(const struct mr_json_reader *reader, const mr_json_fields *fields,
+                       mr_slice name)
+{
+    return fields->keys.count < reader->options.limits.max_columns &&
+           fields->keys.names.len + name.len <= MR_JSON_MAX_NAMES_BYTES;
+}
+
+/* May the record have one more field? Without flattening keys are columns; with it their table only
+ * remembers, and the fields of the record count. */
+static bool has_room(struct mr_json_reader *reader, uint32_t number, mr_slice name)
 {
     const mr_json_fields *fields = &reader->parsed;
-    const uint32_t used = reader->cells == fields ? fields->keys.count : fields->count;
-    return used < reader->options.limits.max_columns;
+    const bool flattens = reader->cells != fields;
+    if (number == MR_JSON_NO_KEY && name.len > MR_JSON_MAX_KEY_BYTES) {
+        if (!reader->flaw.found)
+            reader->flaw = (mr_json_flaw){true, MR_REASON_RECORD_TOO_LARGE, NULL, MR_JSON_NO_KEY};
+        return false;
+    }
+    if (flattens ? fields->count < reader->options.limits.max_columns
+                 : number != MR_JSON_NO_KEY || mr_json_name_fits(reader, fields, name))
+        return true;
+    reader->too_many_fields = true;
+    return false;
 }
 
 mr_json_slot *mr_json_field(struct mr_json_reader *reader, mr_slice name, const char *at,
@@ -71,9 +88,8 @@ mr_json_slot *mr_json_field(struct mr_json_reader *reader, mr_slice name, const 
     *out_number = number;
     if (number != MR_JSON_NO_KEY && fields->slots[number].serial == reader->serial)
         return mr_json_field_again(reader, number, at);
-    if ((number == MR_JSON_NO_KEY || reader->cells != fields) && !has_room(reader)) {
+    if (!has_room(reader, number, name)) {
         *out_number = MR_JSON_NO_KEY;
-        reader->too_many_fields = true;
         return &reader->spare;
     }
     if (number == MR_JSON_NO_KEY &&
@@ -95,7 +111,8 @@ void mr_json_begin_record(struct mr_json_reader *reader)
 {
     mr_json_keys_truncate(&reader->cells->keys, reader->known);
     if (reader->cells != &reader->parsed &&
-        reader->parsed.keys.count > reader->options.limits.max_columns)
+        (reader->parsed.keys.count > reader->options.limits.max_columns ||
+         reader->parsed.keys.names.len > MR_JSON_MAX_NAMES_BYTES))
         mr_json_keys_truncate(&reader->parsed.keys, 0);
     if (++reader->serial == 0) { /* once in 4 billion records old marks would count as new */
         forget_serials(&reader->parsed);

@@ -11,8 +11,7 @@
 #define SUITE       "tests/data/json-test-suite/test_parsing"
 #define SMALL_BYTES 600u
 
-static const mr_json_options document = {.format = MR_JSON_DOCUMENT,
-                                         .wrap_scalars = {"v", 1}};
+static const mr_json_options document = {.format = MR_JSON_DOCUMENT, .wrap_scalars = {"v", 1}};
 
 static const mr_json_kernels *const twins[] = {
     &mr_json_kernels_scalar,

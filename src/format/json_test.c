@@ -148,6 +148,7 @@ MR_TEST(every_fault_of_syntax_names_its_place)
         {"{\"a\":1.}", "# line 1, column 8: expected a digit, found '}'\n"},
         {"{\"a\":1e}", "# line 1, column 8: expected a digit, found '}'\n"},
         {"{\"a\":1e+}", "# line 1, column 9: expected a digit, found '}'\n"},
+        {"{\"a\":-.5}", "# line 1, column 7: expected a digit, found '.'\n"},
         {"{\"a\":.5}", "# line 1, column 6: expected a value, found '.'\n"},
         {"{\"a\":+1}", "# line 1, column 6: expected a value, found '+'\n"},
         {"{\"a\":1x}", "# line 1, column 7: expected ',' or '}' after value, found 'x'\n"},
@@ -198,10 +199,13 @@ MR_TEST(auto_reads_values_one_after_the_other)
         {"{\"a\":1},", "a=int:1 \n# line 1, column 8: expected a value, found ','\n"},
         {"{\"a\":1}\ntruefalse",
          "a=int:1 \n# line 2, column 5: expected white space between values, found 'f'\n"},
+        {"1\x7f", "# line 1, column 2: expected white space between values, found byte 0x7f\n"},
         {"1true", "# line 1, column 2: expected white space between values, found 't'\n"},
         {" [{\"a\":1}]", "a=int:1 \n"},
     };
     EXPECT_EXAMPLES(automatic, examples);
+    expect_reading(automatic, MR_SLICE("1\0"),
+                   "# line 1, column 2: expected white space between values, found byte 0x00\n");
 }
 
 MR_TEST(an_array_holds_the_records)
@@ -382,8 +386,8 @@ MR_TEST(columns_have_a_limit)
     options.limits.max_columns = 2;
     expect_reading(options, MR_SLICE("{\"a\":1,\"b\":2}\n{\"a\":1,\"b\":2,\"c\":3}\n{\"c\":3}\n"),
                    "a=int:1 b=int:2 \n"
-                   "! too_many_fields 14+19 line 1 record 1: more columns than "
-                   "limits.max_columns\n"
+                   "! too_many_fields 14+19 line 1 record 1: too many columns "
+                   "(limits.max_columns) or bytes in their names\n"
                    "c=int:3 \n");
 }
 
@@ -412,8 +416,8 @@ MR_TEST(nested_objects_become_columns_when_asked)
                    "! duplicate_key 0+19 line 0 record 0: the key is there twice\n");
     options.limits.max_columns = 2;
     expect_reading(options, MR_SLICE("{\"a\":{\"b\":1,\"c\":2,\"d\":3}}{\"a\":{\"x\":1,\"y\":2}}"),
-                   "! too_many_fields 0+25 line 0 record 0: more columns than "
-                   "limits.max_columns\na_x=int:1 a_y=int:2 \n");
+                   "! too_many_fields 0+25 line 0 record 0: too many columns "
+                   "(limits.max_columns) or bytes in their names\na_x=int:1 a_y=int:2 \n");
 }
 
 MR_TEST(an_array_is_exploded_into_rows_when_asked)
@@ -439,4 +443,139 @@ MR_TEST(an_array_is_exploded_into_rows_when_asked)
                                                 "e=int:6 \ne=int:7 \ne=int:8 \n");
     MR_EXPECT_U64(r.sum.record_count, ==, 3);
     json_reading_close(&r);
+}
+
+MR_TEST(a_huge_key_is_a_reject_and_not_the_end)
+{
+    enum { key = 70000, rows = 400 };
+    mr_buffer text;
+    mr_buffer_init(&text, "test", 1 << 26);
+    for (int i = 0; i < rows; i++)
+        JSON_SAY(&text, "{\"%d%0*d\":{\"k\":1}}\n", i, i == 3 ? key : 60000, 0);
+    mr_json_options options = lines;
+    for (int flatten = 0; flatten < 2; flatten++) {
+        json_reading r;
+        options.flatten = flatten ? MR_JSON_FLATTEN_DOT : MR_JSON_FLATTEN_OFF;
+        json_reading_open(&r, &options, NULL);
+        r.forgetful = true;
+        MR_EXPECT_OK(json_reading_feed(&r, mr_buffer_slice(&text), SIZE_MAX));
+        MR_EXPECT_U64(r.sum.record_count, ==, rows);
+        unsigned rejects = 0;
+        for (size_t i = 0; i + 2 < r.report.len; i++)
+            rejects += memcmp(r.report.ptr + i, "\n! record_too_large", 19) == 0;
+        MR_EXPECT_U64(rejects, ==, 1);
+        json_reading_close(&r);
+    }
+    mr_buffer_done(&text);
+}
+
+MR_TEST(a_wide_record_behind_many_rows_begins_a_batch)
+{
+    enum { rows = 3000, wide = 2000 };
+    mr_buffer text;
+    mr_buffer_init(&text, "test", 1 << 26);
+    for (int i = 0; i < rows; i++)
+        JSON_SAY(&text, "{\"a\":%d}\n", i);
+    JSON_SAY(&text, "{\"a\":0");
+    for (int i = 0; i < wide; i++)
+        JSON_SAY(&text, ",\"c%d\":1", i);
+    JSON_SAY(&text, "}\n");
+    json_reading r;
+    json_reading_open(&r, &lines, NULL);
+    mr_text_result result;
+    const mr_slice bytes = json_padded(&r, mr_buffer_slice(&text));
+    MR_EXPECT_OK(
+        mr_json_read(r.reader, &r.state, bytes, true, &r.batch, &r.rejects, &result, &err));
+    MR_EXPECT(result.batch_full);
+    MR_EXPECT_U64(r.batch.row_count, ==, rows);
+    MR_EXPECT_U64(r.batch.column_count, ==, 1);
+    const mr_slice rest = mr_slice_from(bytes, result.consumed);
+    mr_batch_reset(&r.batch);
+    MR_EXPECT_OK(mr_json_read(r.reader, &r.state, rest, true, &r.batch, &r.rejects, &result, &err));
+    MR_EXPECT_U64(r.batch.row_count, ==, 1);
+    MR_EXPECT_U64(r.batch.column_count, ==, wide + 1);
+    MR_EXPECT_U64(r.state.line, ==, rows + 1);
+    json_reading_close(&r);
+    mr_buffer_done(&text);
+}
+
+MR_TEST(many_rejects_stop_a_call)
+{
+    mr_buffer text;
+    mr_buffer_init(&text, "test", 1 << 26);
+    for (uint32_t i = 0; i < MR_JSON_MAX_REJECTS + 10; i++)
+        JSON_SAY(&text, "x\n");
+    json_reading r;
+    json_reading_open(&r, &lines, NULL);
+    mr_text_result result;
+    const mr_slice bytes = json_padded(&r, mr_buffer_slice(&text));
+    MR_EXPECT_OK(
+        mr_json_read(r.reader, &r.state, bytes, true, &r.batch, &r.rejects, &result, &err));
+    MR_EXPECT(result.batch_full);
+    MR_EXPECT_U64(result.consumed, ==, 2 * MR_JSON_MAX_REJECTS);
+    json_reading_close(&r);
+    mr_buffer_done(&text);
+}
+
+/* Reads `text` into a batch that begins with columns i (int) and m (mixed). */
+static void read_into_schema(json_reading *r, const char *text)
+{
+    mr_text_result result;
+    MR_EXPECT_OK(mr_schema_add(&r->schema, MR_SLICE("i"), MR_TYPE_INT, NULL, &err));
+    MR_EXPECT_OK(mr_schema_add(&r->schema, MR_SLICE("m"), MR_TYPE_MIXED, NULL, &err));
+    MR_EXPECT_OK(mr_batch_set_schema(&r->batch, &r->schema, &err));
+    MR_EXPECT_OK(mr_json_read(r->reader, &r->state, json_padded(r, mr_slice_text(text)), true,
+                              &r->batch, &r->rejects, &result, &err));
+    mr_batch_check(&r->batch);
+}
+
+MR_TEST(types_of_fixed_columns_stay)
+{
+    static const char text[] =
+        "{\"m\":\"x\",\"i\":\"y\",\"n\":1}\n{\"m\":null}\n{\"m\":2.5,\"i\":3,\"n\":\"\"}\n";
+    for (uint32_t fixed = 0; fixed <= 2; fixed += 2) {
+        mr_json_options options = lines;
+        options.fixed_columns = fixed;
+        json_reading r;
+        json_reading_open(&r, &options, NULL);
+        read_into_schema(&r, text);
+        const mr_column *columns = r.batch.columns;
+        MR_EXPECT_U64(columns[0].type, ==, fixed > 0 ? MR_TYPE_INT : MR_TYPE_MIXED);
+        MR_EXPECT_U64(mr_column_type(&columns[1], 0), ==, MR_TYPE_STRING);
+        MR_EXPECT_U64(mr_column_type(&columns[1], 2), ==, MR_TYPE_DECIMAL);
+        MR_EXPECT_U64(columns[2].type, ==, MR_TYPE_MIXED);
+        MR_EXPECT_SLICE(mr_column_text(&columns[0], 0), "y");
+        json_reading_close(&r);
+    }
+}
+
+MR_TEST(pieces_that_begin_at_lines_are_read_apart)
+{
+    const mr_slice text = MR_SLICE("{\"a\":1}\n\n{\"a\":2}\n{\"a\":3}\n{\"a\":4}\n  {\"a\" 5}\n");
+    for (int format = MR_JSON_AUTO; format <= MR_JSON_LINES; format++) {
+        const mr_json_options options = {.format = (mr_json_format)format};
+        json_reading whole;
+        json_reading_open(&whole, &options, NULL);
+        (void)json_reading_feed(&whole, text, SIZE_MAX);
+        json_reading first, second;
+        json_reading_open(&first, &options, NULL);
+        json_reading_open(&second, &options, NULL);
+        second.state = MR_JSON_STATE_LINE;
+        const size_t cut = 25; /* behind the fourth line */
+        (void)json_reading_show(&first, (mr_slice){text.ptr, cut}, cut, &err);
+        MR_EXPECT_U64(first.done, ==, cut);
+        MR_EXPECT_U64(first.state.where, ==, MR_JSON_STATE_LINE.where);
+        const mr_code rc = json_reading_feed(&second, mr_slice_from(text, cut), SIZE_MAX);
+        if (rc != MR_OK) {
+            MR_EXPECT_CODE(mr_json_reader_refail(second.reader, first.state.line, &err),
+                           MR_ERR_INPUT);
+            MR_EXPECT_TEXT(err.text, "line 6, column 8: expected ':' after key, found '5'");
+            MR_EXPECT_U64(mr_json_reader_place(second.reader).line, ==, 2);
+            MR_EXPECT_U64(mr_json_reader_place(second.reader).byte_offset, ==, 15);
+        }
+        MR_EXPECT_U64(first.state.line + second.state.line, ==, whole.state.line);
+        json_reading_close(&whole);
+        json_reading_close(&first);
+        json_reading_close(&second);
+    }
 }

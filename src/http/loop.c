@@ -4,17 +4,11 @@
 #include <errno.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <time.h>
 #include <unistd.h>
 
-#define EVENTS_PER_TURN 256
+#include "core/clock.h"
 
-uint64_t mr_loop_clock_ns(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000000u + (uint64_t)now.tv_nsec;
-}
+#define EVENTS_PER_TURN 256
 
 /* Empties the counter; the posted jobs run at their place in the turn. */
 static void on_wake(mr_watch *watch, MR_UNUSED unsigned events)
@@ -28,7 +22,7 @@ static void on_wake(mr_watch *watch, MR_UNUSED unsigned events)
 mr_code mr_loop_open(mr_loop *loop, mr_error *err)
 {
     memset(loop, 0, sizeof *loop);
-    loop->now_ns = mr_loop_clock_ns();
+    loop->now_ns = (uint64_t)mr_clock_real_ns();
     mr_timer_wheel_init(&loop->wheel, loop->now_ns);
     loop->is_open = true;
     loop->wake_watch.ready = on_wake;
@@ -75,8 +69,9 @@ void mr_loop_later(mr_loop *loop, mr_loop_job *job)
     loop->later_last = job;
 }
 
-/* A stack that many push and one empties whole: no pop, so no ABA. The release of the push pairs
- * with the acquire of take_posted(); who finds it empty wakes the loop. */
+/* A stack that many push and one empties whole: no pop, so no ABA. Not core/mpsc.h, because that can
+ * be full; here the jobs themselves are the cells. The release of the push pairs with the acquire
+ * of take_posted(); who finds it empty wakes the loop. */
 void mr_loop_post(mr_loop *loop, mr_loop_job *job)
 {
     mr_loop_job *newest = atomic_load_explicit(&loop->posted, memory_order_relaxed);
@@ -147,7 +142,7 @@ static void turn(mr_loop *loop)
 {
     struct epoll_event events[EVENTS_PER_TURN];
     const int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, wait_ms(loop));
-    loop->now_ns = mr_loop_clock_ns();
+    loop->now_ns = (uint64_t)mr_clock_real_ns();
     for (int i = 0; i < count; i++) { /* count is -1 after EINTR: an empty turn */
         mr_watch *watch = events[i].data.ptr;
         watch->ready(watch, events_of(events[i].events));

@@ -39,7 +39,7 @@ typedef struct mr_loop {
     int epoll_fd, wake_fd;
     bool is_open;
     bool stopped;
-    uint64_t now_ns; /* monotonic; read once a turn */
+    uint64_t now_ns; /* of mr_clock_real_ns(), read once a turn: deadlines go with epoll's sleep */
     mr_loop_job *later_first, *later_last;
     _Atomic(mr_loop_job *) posted; /* newest first; pushed by any thread, taken by the loop's */
     mr_watch wake_watch;
@@ -72,7 +72,5 @@ void mr_loop_run(mr_loop *loop);
 void mr_loop_stop(mr_loop *loop);
 /* Runs what has been posted and nothing else: for the time after mr_loop_run(). */
 void mr_loop_run_posted(mr_loop *loop);
-
-uint64_t mr_loop_clock_ns(void);
 
 #endif

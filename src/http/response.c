@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <time.h>
 
+#include "core/json.h"
 #include "core/number.h"
 #include "http/request.h"
 #include "http/server_internal.h"
@@ -213,24 +214,19 @@ void mr_http_reply(mr_http_request *request, const mr_http_response *response)
     count_status(request, 500);
 }
 
-/* `text` inside a JSON string. */
-static mr_code put_json_text(mr_buffer *out, mr_slice text)
-{
-    for (size_t i = 0; i < text.len; i++) {
-        const char c = text.ptr[i];
-        if (c == '"' || c == '\\') MR_TRY(mr_buffer_append_byte(out, '\\', NULL));
-        MR_TRY(mr_buffer_append_byte(out, (unsigned char)c < 0x20 ? ' ' : c, NULL));
-    }
-    return MR_OK;
-}
-
 static mr_code put_error_body(mr_buffer *out, const char *code, mr_slice message)
 {
-    MR_TRY(put(out, MR_SLICE("{\"error\":{\"code\":\"")));
-    MR_TRY(put_json_text(out, mr_slice_text(code)));
-    MR_TRY(put(out, MR_SLICE("\",\"message\":\"")));
-    MR_TRY(put_json_text(out, message));
-    return put(out, MR_SLICE("\"}}"));
+    mr_json_out json = {.out = out};
+    mr_json_open(&json, '{');
+    mr_json_key(&json, "error");
+    mr_json_open(&json, '{');
+    mr_json_key(&json, "code");
+    mr_json_text(&json, mr_slice_text(code));
+    mr_json_key(&json, "message");
+    mr_json_text(&json, message);
+    mr_json_close(&json, '}');
+    mr_json_close(&json, '}');
+    return json.failed ? json.error.code : MR_OK;
 }
 
 static void reply_error_with(mr_http_request *request, uint16_t status, const char *code,

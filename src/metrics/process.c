@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "core/arena.h"
+#include "core/clock.h"
 #include "core/mem.h"
 
 #define RATE_INTERVAL_NS                                                     \
@@ -299,7 +300,7 @@ static void add_slack(void *context, const mr_arena_usage *usage)
 static void update_rates(process_figures *figures)
 {
     uint64_t *now = figures->now;
-    const uint64_t at_ns = now_ns(CLOCK_MONOTONIC), passed_ns = at_ns - figures->rate_at_ns;
+    const uint64_t at_ns = (uint64_t)mr_clock_real_ns(), passed_ns = at_ns - figures->rate_at_ns;
     if (passed_ns < RATE_INTERVAL_NS) return;
     const double seconds = (double)passed_ns / 1e9;
     if (figures->rate_at_ns != 0) {

@@ -47,7 +47,8 @@ static const mr_option_choice log_levels[] = {{"trace", MR_LOG_TRACE},
                                               {"error", MR_LOG_ERROR},
                                               {"warning", MR_LOG_WARN},
                                               {0}};
-static const mr_option_choice log_formats[] = {{"text", MR_LOG_AS_TEXT}, {"json", MR_LOG_AS_JSON}, {0}};
+static const mr_option_choice log_formats[] = {
+    {"text", MR_LOG_AS_TEXT}, {"json", MR_LOG_AS_JSON}, {0}};
 static const mr_option_choice losses[] = {
     {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};

@@ -157,8 +157,8 @@ static mr_code level_out_of_range(const judge *j)
                      *level = mr_endpoint_get(to, "compression_level");
     if (level == NULL) return MR_OK;
     const char *name = key != NULL && strcmp(key->value, "auto") != 0 ? key->value
-                       : to->path != NULL                             ? mr_endpoint_codec_name(to->path)
-                                                                      : NULL;
+                       : to->path != NULL ? mr_endpoint_codec_name(to->path)
+                                          : NULL;
     if (name == NULL) name = "none";
     const codec_levels *codec = codec_called(name);
     if (codec == NULL || codec->max == 0)

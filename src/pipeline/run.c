@@ -103,6 +103,18 @@ static const char *rejects_path(const mr_run *run)
     return mr_arena_printf(run->arena, "%s.rejects.jsonl", to);
 }
 
+/* Contradictions that only the opened ends can show. */
+static mr_code check_facts(mr_run *run, mr_error *err)
+{
+    mr_config_facts facts = {.destination_known = run->destination != NULL};
+    if (run->config->storage.mode == MR_STORAGE_ROW && run->source->progress != NULL &&
+        mr_options_given(&run->config->options, "storage.mode")) {
+        uint64_t done;
+        run->source->progress(run->source_state, &done, &facts.expected_store_bytes);
+    }
+    return mr_config_conflicts(run->config, &facts, err);
+}
+
 mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
                     void (*warn)(void *context, const char *text), void *warn_context,
                     mr_error *err)
@@ -113,12 +125,14 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     run->warn = warn;
     run->warn_context = warn_context;
     run->begun_ns = mr_clock_ns();
+    pthread_mutex_init(&run->shared_lock, NULL);
     if (config->timeout_ns > 0) run->deadline_ns = run->begun_ns + config->timeout_ns;
     const bool to_somewhere = (needs & MR_CONFIG_DESTINATION) != 0;
     if (to_somewhere) MR_TRY(find_destination(run, err));
     if (to_somewhere) MR_TRY(refuse_same_file(run, err));
     MR_TRY(open_source(run, run->destination != NULL ? run->destination->options : NULL, err));
     if (to_somewhere) MR_TRY(open_destination(run, run->source->options, err));
+    MR_TRY(check_facts(run, err));
     const char *rejects = to_somewhere ? rejects_path(run) : NULL;
     if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
     mr_quarantine_init(&run->quarantine, rejects);
@@ -138,6 +152,7 @@ void mr_run_close(mr_run *run)
     if (run->destination != NULL && run->destination_state != NULL &&
         run->destination->close != NULL)
         run->destination->close(run->destination_state);
+    if (run->holds) mr_hold_close(&run->hold);
     mr_discovery_done(&run->discovery);
     mr_quarantine_close(&run->quarantine);
     run->source = NULL;
@@ -147,7 +162,33 @@ void mr_run_close(mr_run *run)
 /* --- engine
  * ----------------------------------------------------------------------------------------- */
 
+static void share_stats(mr_run *run)
+{
+    if (!run->holds || run->hold.store == NULL) return;
+    pthread_mutex_lock(&run->shared_lock);
+    mr_store_stats_now(run->hold.store, &run->shared_stats);
+    run->has_shared_stats = true;
+    pthread_mutex_unlock(&run->shared_lock);
+}
+
+bool mr_run_store_stats(mr_run *run, mr_store_stats *out)
+{
+    pthread_mutex_lock(&run->shared_lock);
+    const bool has = run->has_shared_stats;
+    if (has) *out = run->shared_stats;
+    pthread_mutex_unlock(&run->shared_lock);
+    return has;
+}
+
 static void tick(void *context)
+{
+    mr_run *run = context;
+    mr_progress_tick(&run->progress);
+    share_stats(run);
+}
+
+/* While the store drains it belongs to the inner run's source. */
+static void tick_draining(void *context)
 {
     mr_progress_tick(&((mr_run *)context)->progress);
 }
@@ -309,24 +350,90 @@ static void limit_rejects(const mr_pipeline_config *c, mr_engine_config *config)
     if (limit->kind == MR_REJECTS_PERCENT) config->max_reject_share = limit->percent / 100;
 }
 
-static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
+static mr_engine_config destination_config(mr_run *run)
 {
     mr_engine_config config = engine_config(run);
     config.destination = run->destination;
     config.destination_state = run->destination_state;
-    config.limit = run->config->limit;
     config.reject = put_reject;
     config.reject_context = run;
     limit_rejects(run->config, &config);
-    if (!mr_shape_is_identity(&run->shape)) {
-        config.shape = mr_shape_apply;
-        config.shape_context = &run->shape;
+    return config;
+}
+
+static void shape_it(mr_run *run, mr_engine_config *config)
+{
+    if (mr_shape_is_identity(&run->shape)) return;
+    config->shape = mr_shape_apply;
+    config->shape_context = &run->shape;
+}
+
+static mr_store_config store_config(const mr_pipeline_config *c)
+{
+    static const mr_store_mode modes[] = {[MR_STORAGE_HYBRID] = MR_STORE_HYBRID,
+                                          [MR_STORAGE_ROW] = MR_STORE_ROW,
+                                          [MR_STORAGE_COLUMNAR] = MR_STORE_COLUMNAR};
+    static const mr_store_codec codecs[] = {[MR_BLOCK_NONE] = MR_STORE_PLAIN,
+                                            [MR_BLOCK_LZ4] = MR_STORE_LZ4,
+                                            [MR_BLOCK_ZSTD] = MR_STORE_ZSTD};
+    return (mr_store_config){
+        .mode = modes[c->storage.mode],
+        .streaming = c->performance.streaming_mode,
+        .columnar_after_records = c->storage.columnar_after_records,
+        .columnar_after_bytes = c->storage.columnar_after_bytes,
+        .batch_size = c->performance.batch_size,
+        .memory_limit_bytes = c->performance.memory_limit_bytes,
+        .compression = codecs[c->storage.compression],
+        .spill_dir = c->storage.spill_dir,
+    };
+}
+
+/* The source fills the store; the store goes on to the destination when it must and at the end. */
+static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger *ledger,
+                                mr_error *err)
+{
+    const mr_store_config store = store_config(run->config);
+    run->onward = *config;
+    run->onward.limit = 0;
+    run->onward.shape = NULL;
+    run->onward.tick = tick_draining;
+    run->onward.view = &run->onward_view;
+    if (run->onward.worker_count == 0) run->onward.worker_count = run->config->performance.workers;
+    run->holds = true;
+    if (mr_hold_open(&run->hold, &store, &run->onward, run->config->performance.flush_interval_ns,
+                     err) != MR_OK)
+        return MR_END_FAILED;
+    config->destination = &mr_destination_hold;
+    config->destination_state = &run->hold;
+    mr_end end = move(run, config, run->source->name, ledger, err);
+    if (end == MR_END_DONE && mr_store_seal(run->hold.store, err) != MR_OK) end = MR_END_FAILED;
+    if (end == MR_END_DONE && mr_hold_drain(&run->hold, err) != MR_OK)
+        end = atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_FAILED;
+    const mr_ledger *onward = &run->hold.ledger;
+    if (end == MR_END_DONE && onward->read != ledger->written) {
+        mr_fail(err, MR_ERR_IO, "the store took %llu records and gave %llu",
+                (unsigned long long)ledger->written, (unsigned long long)onward->read);
+        return MR_END_FAILED;
     }
+    ledger->written = onward->written;
+    ledger->rejected += onward->rejected;
+    for (int i = 0; i < MR_REASON_COUNT; i++)
+        ledger->by_reason[i] += onward->by_reason[i];
+    return end;
+}
+
+static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
+{
+    mr_engine_config config = destination_config(run);
+    config.limit = run->config->limit;
+    shape_it(run, &config);
     if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
         return MR_END_FAILED;
     if (run->destination->start != NULL &&
         run->destination->start(run->destination_state, &run->schema, err) != MR_OK)
         return MR_END_FAILED;
+    if (mr_options_given(&run->config->options, "storage.mode"))
+        return through_the_store(run, &config, ledger, err);
     return move(run, &config, run->source->name, ledger, err);
 }
 
@@ -374,6 +481,19 @@ static const char *status_of(mr_end end, const mr_ledger *ledger)
     return "failed";
 }
 
+static void report_store(const mr_run *run, mr_report *report)
+{
+    const mr_store_stats *stats = &run->hold.stats;
+    const double records = stats->records > 0 ? (double)stats->records : 1;
+    report->store_mode = mr_store_mode_name(stats->configured);
+    report->store_bytes_per_record = stats->bytes_per_record;
+    report->store_peak_bytes_per_record = (double)stats->peak_bytes / records;
+    report->store_switches = stats->switch_count;
+    if (stats->group_bytes > 0)
+        report->store_compression_ratio =
+            (double)stats->group_text_bytes / (double)stats->group_bytes;
+}
+
 static void fill_report(mr_run *run, mr_end end, mr_report *report)
 {
     report->status = status_of(end, &report->ledger);
@@ -387,7 +507,8 @@ static void fill_report(mr_run *run, mr_end end, mr_report *report)
     report->thread_count = run->config->performance.workers + 1;
     if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
     report->guarantee = run->destination->guarantee;
-    if (report->store_mode == NULL) report->store_mode = "none";
+    report->store_mode = "none";
+    if (run->holds) report_store(run, report);
     mr_report_measure(report, &run->view);
 }
 

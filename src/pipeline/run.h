@@ -14,9 +14,12 @@
 #ifndef MR_PIPELINE_RUN_H
 #define MR_PIPELINE_RUN_H
 
+#include <pthread.h>
+
 #include "connector/connectors.h"
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
+#include "pipeline/hold.h"
 #include "pipeline/quarantine.h"
 #include "pipeline/report.h"
 #include "pipeline/shape.h"
@@ -37,6 +40,13 @@ typedef struct mr_run {
     bool exact;       /* every value was looked at, not a sample */
     mr_schema schema; /* of what reaches the destination: after select and rename */
     mr_shape shape;
+    bool holds; /* records pass through the store */
+    mr_hold hold;
+    mr_engine_config onward;
+    mr_engine_view onward_view;
+    pthread_mutex_t shared_lock; /* guards what follows, for the monitor's thread */
+    mr_store_stats shared_stats; /* of the store, as of the last tick */
+    bool has_shared_stats;
     mr_quarantine quarantine;
     atomic_bool stop, cancelled;
     mr_engine_view view;
@@ -63,6 +73,10 @@ void mr_run_execute(mr_run *run, mr_report *report);
 
 /* Asks a run to stop; async-signal-safe. */
 void mr_run_cancel(mr_run *run);
+
+/* The store's figures, not older than a tick; false when records do not pass through it. Any
+ * thread. */
+bool mr_run_store_stats(mr_run *run, mr_store_stats *out);
 
 void mr_run_close(mr_run *run);
 

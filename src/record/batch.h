@@ -47,13 +47,14 @@ typedef struct mr_column {
     mr_buffer data;
 } mr_column;
 
-/* Where the rows of a batch came from, for error messages and quarantine. */
+/* Where the rows of a batch came from, for error messages and quarantine. Places count from the piece that
+ * the batch was read from, whose own place its job knows; for a source without text, from its start. */
 typedef struct mr_origin {
     mr_slice source;      /* the file's or table's name; borrowed for the run */
     mr_slice bytes;       /* the input bytes that row_offset counts in; empty when there are none */
-    uint64_t byte_offset; /* of bytes.ptr[0] in the decoded stream */
-    uint64_t line;        /* 1-based physical line of bytes.ptr[0] */
-    uint64_t record; /* 1-based ordinal of the first record of the batch, rejected ones included */
+    uint64_t byte_offset; /* of bytes.ptr[0] in the piece */
+    uint64_t line;        /* LFs of the piece before bytes.ptr[0] */
+    uint64_t record;      /* records of the piece before the batch, rejected ones included */
 } mr_origin;
 
 typedef struct mr_batch {

@@ -222,7 +222,7 @@ MR_INLINE uint8_t *put_value(uint8_t *to, mr_slice text, mr_type type)
         if (mr_parse_int(text, &value, &padded) && !padded && zigzag(value) < NUMBER_LIMIT)
             return put_varint(to, zigzag(value) << FORM_BITS | FORM_INT);
     } else if (type == MR_TYPE_DECIMAL) {
-        if (mr_parse_decimal(text, &value, &scale)) {
+        if (mr_numtext_decimal(text, &value, &scale)) {
             to = put_varint(to, zigzag(value) << FORM_BITS | FORM_DECIMAL);
             *to++ = (uint8_t)scale;
             return to;

@@ -11,6 +11,7 @@
  *     date, timestamp, bool    ints[i]
  *     uuid       16 bytes
  *     dict       texts[ints[i]], the distinct texts in any other form
+ *     symbols    bytes[ints[i] .. ints[i + 1]) coded by a symbol table (record/symbols.h)
  *     plain      bytes[ints[i] .. ints[i + 1])
  *
  * A numeric form is used only if every text of the sequence is written back as the same bytes
@@ -25,6 +26,7 @@
 #include "record/batch.h"
 #include "record/dict.h"
 #include "record/ints.h"
+#include "record/symbols.h"
 
 #define MR_TEXTS_SLACK 32
 
@@ -38,12 +40,13 @@ typedef enum mr_texts_kind {
     MR_TEXTS_BOOL,
     MR_TEXTS_UUID,
     MR_TEXTS_DICT,
+    MR_TEXTS_SYMBOLS,
     MR_TEXTS_PLAIN,
     MR_TEXTS_KIND_COUNT
 } mr_texts_kind;
 
 /* What a sealed sequence begins with. Followed by prefix and suffix (padded to 8), the first inner
- * sequence (integers), the second (integers or texts), and bytes. */
+ * sequence (integers), the second (integers, texts or symbols), and bytes. */
 typedef struct mr_texts {
     uint8_t kind; /* mr_texts_kind */
     uint8_t spare[3];
@@ -69,6 +72,7 @@ uint32_t mr_texts_distinct(const mr_texts *texts);
 typedef struct mr_texts_encoder {
     mr_ints_planner ints;
     mr_dict dict;
+    mr_symbol_learner *symbols;
     int64_t *scales; /* of decimals */
     uint32_t scales_cap;
 } mr_texts_encoder;

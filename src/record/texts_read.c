@@ -6,9 +6,11 @@
 #define BLOCK 512u /* integers decoded at a time, on the stack */
 
 static const char *const kind_names[MR_TEXTS_KIND_COUNT] = {
-    [MR_TEXTS_CONSTANT] = "constant", [MR_TEXTS_INT] = "int",   [MR_TEXTS_DECIMAL] = "decimal",
-    [MR_TEXTS_DECIMALS] = "decimals", [MR_TEXTS_DATE] = "date", [MR_TEXTS_TIMESTAMP] = "timestamp",
-    [MR_TEXTS_BOOL] = "bool",         [MR_TEXTS_UUID] = "uuid", [MR_TEXTS_DICT] = "dictionary",
+    [MR_TEXTS_CONSTANT] = "constant", [MR_TEXTS_INT] = "int",
+    [MR_TEXTS_DECIMAL] = "decimal",   [MR_TEXTS_DECIMALS] = "decimals",
+    [MR_TEXTS_DATE] = "date",         [MR_TEXTS_TIMESTAMP] = "timestamp",
+    [MR_TEXTS_BOOL] = "bool",         [MR_TEXTS_UUID] = "uuid",
+    [MR_TEXTS_DICT] = "dictionary",   [MR_TEXTS_SYMBOLS] = "symbols",
     [MR_TEXTS_PLAIN] = "plain",
 };
 
@@ -113,6 +115,7 @@ MR_INLINE char *put_number(number_writer *writer, char *to, int64_t value, unsig
     case MR_TEXTS_CONSTANT:
     case MR_TEXTS_UUID:
     case MR_TEXTS_DICT:
+    case MR_TEXTS_SYMBOLS:
     case MR_TEXTS_PLAIN:
     case MR_TEXTS_KIND_COUNT: break;
     }
@@ -197,6 +200,29 @@ static mr_code put_plain(const mr_texts *texts, const int64_t *offsets, uint32_t
     return MR_OK;
 }
 
+/* The same for texts coded by symbols. */
+static mr_code put_symbols(const mr_texts *texts, const int64_t *offsets, uint32_t count,
+                           mr_column *out, uint32_t row, mr_error *err)
+{
+    const mr_symbols *symbols = second_of(texts);
+    const char *from = bytes_of(texts) + offsets[0];
+    const size_t coded = (size_t)(offsets[count] - offsets[0]);
+    const size_t affix = texts->prefix_len + texts->suffix_len;
+    MR_TRY(mr_buffer_reserve(&out->data, coded * 8 + affix * count, err));
+    char *base = out->data.ptr, *to = base + out->data.len;
+    for (uint32_t i = 0; i < count; i++) {
+        const size_t len = (size_t)(offsets[i + 1] - offsets[i]);
+        memcpy(to, prefix_of(texts), texts->prefix_len);
+        to = mr_symbols_decode(symbols, (mr_slice){from, len}, to + texts->prefix_len);
+        memcpy(to, suffix_of(texts), texts->suffix_len);
+        from += len;
+        to += texts->suffix_len;
+        out->offsets[row + i + 1] = (uint32_t)(to - base);
+    }
+    out->data.len = (size_t)(to - base);
+    return MR_OK;
+}
+
 static mr_code read_plain(const mr_texts *texts, uint32_t first, uint32_t count, mr_column *out,
                           uint32_t row, mr_error *err)
 {
@@ -204,7 +230,9 @@ static mr_code read_plain(const mr_texts *texts, uint32_t first, uint32_t count,
     for (uint32_t done = 0; done < count; done += BLOCK) {
         const uint32_t some = count - done < BLOCK ? count - done : BLOCK;
         mr_ints_read(ints_of(texts), first + done, some + 1, offsets);
-        MR_TRY(put_plain(texts, offsets, some, out, row + done, err));
+        MR_TRY(texts->kind == MR_TEXTS_PLAIN
+                   ? put_plain(texts, offsets, some, out, row + done, err)
+                   : put_symbols(texts, offsets, some, out, row + done, err));
     }
     return MR_OK;
 }
@@ -278,6 +306,7 @@ mr_code mr_texts_read(const mr_texts *texts, uint32_t first, uint32_t count,
     case MR_TEXTS_BOOL: return read_numbers(texts, first, count, out, row, err);
     case MR_TEXTS_UUID: return read_uuids(texts, first, count, out, row, err);
     case MR_TEXTS_DICT: return read_dict(texts, first, count, reader, out, row, err);
+    case MR_TEXTS_SYMBOLS:
     case MR_TEXTS_PLAIN: return read_plain(texts, first, count, out, row, err);
     case MR_TEXTS_KIND_COUNT: break;
     }
@@ -323,12 +352,29 @@ static mr_code get_plain(const mr_texts *texts, uint32_t index, mr_buffer *scrat
     return MR_OK;
 }
 
+static mr_code get_symbols(const mr_texts *texts, uint32_t index, mr_buffer *scratch, mr_slice *out,
+                           mr_error *err)
+{
+    const size_t start = (size_t)mr_ints_get(ints_of(texts), index);
+    const size_t len = (size_t)mr_ints_get(ints_of(texts), index + 1) - start;
+    mr_buffer_reset(scratch);
+    MR_TRY(mr_buffer_append(scratch, (mr_slice){prefix_of(texts), texts->prefix_len}, err));
+    MR_TRY(mr_buffer_reserve(scratch, len * 8, err));
+    char *to = scratch->ptr + scratch->len;
+    to = mr_symbols_decode(second_of(texts), (mr_slice){bytes_of(texts) + start, len}, to);
+    scratch->len = (size_t)(to - scratch->ptr);
+    MR_TRY(mr_buffer_append(scratch, (mr_slice){suffix_of(texts), texts->suffix_len}, err));
+    *out = mr_buffer_slice(scratch);
+    return MR_OK;
+}
+
 mr_code mr_texts_get(const mr_texts *texts, uint32_t index, mr_buffer *scratch, mr_slice *out,
                      mr_error *err)
 {
     MR_DCHECK(index < texts->count);
     switch ((mr_texts_kind)texts->kind) {
     case MR_TEXTS_CONSTANT: *out = (mr_slice){prefix_of(texts), texts->prefix_len}; return MR_OK;
+    case MR_TEXTS_SYMBOLS: return get_symbols(texts, index, scratch, out, err);
     case MR_TEXTS_PLAIN: return get_plain(texts, index, scratch, out, err);
     case MR_TEXTS_DICT: /* its entries are no dictionary: one level of recursion */
         return mr_texts_get(second_of(texts), (uint32_t)mr_ints_get(ints_of(texts), index), scratch,

@@ -8,12 +8,15 @@
 #include "record/numtext.h"
 #include "record/texts.h"
 
-#define PROBES 24u
+#define PROBES        24u
+#define SYMBOLS_RATIO 0.85 /* of a sample, at most, or symbols are not worth their time */
+#define SYMBOLS_BEST  4u   /* they hardly shrink texts more than to this part */
 
 void mr_texts_encoder_done(mr_texts_encoder *encoder)
 {
     mr_ints_planner_done(&encoder->ints);
     mr_dict_done(&encoder->dict);
+    mr_symbol_learner_close(encoder->symbols);
     mr_mem_free(encoder->scales);
     memset(encoder, 0, sizeof *encoder);
 }
@@ -21,7 +24,7 @@ void mr_texts_encoder_done(mr_texts_encoder *encoder)
 size_t mr_texts_encoder_held_bytes(const mr_texts_encoder *encoder)
 {
     return mr_ints_planner_held_bytes(&encoder->ints) + mr_dict_held_bytes(&encoder->dict) +
-           mr_mem_usable(encoder->scales);
+           mr_symbol_learner_held_bytes(encoder->symbols) + mr_mem_usable(encoder->scales);
 }
 
 /* The texts being sealed, their shape and where the result goes. */
@@ -365,6 +368,54 @@ static mr_code append_plain(const job *j)
     return append_padding(j->out, j->err);
 }
 
+/* Codes all middles at the end of j->out; their ends become the planner's values. */
+static mr_code code_middles(const job *j, const mr_texts *head)
+{
+    int64_t *offsets = j->encoder->ints.values;
+    const size_t start = j->out->len;
+    offsets[0] = 0;
+    for (uint32_t i = 0; i < j->source.count; i++) {
+        const mr_slice middle = middle_at(j, head, i);
+        MR_TRY(mr_buffer_reserve(j->out, middle.len * 2 + 8, j->err));
+        uint8_t *to = (uint8_t *)j->out->ptr + j->out->len;
+        j->out->len += (size_t)(mr_symbols_encode(j->encoder->symbols, middle, to) - to);
+        offsets[i + 1] = (int64_t)(j->out->len - start);
+    }
+    return MR_OK;
+}
+
+/* Offsets come before the bytes they point into, but are known after them: the bytes are coded
+ * first and moved. */
+static mr_code append_symbols(const job *j, bool *out_done)
+{
+    mr_texts head = head_of(j, MR_TEXTS_SYMBOLS);
+    size_t at;
+    double ratio;
+    head.prefix_len = j->prefix_len;
+    head.suffix_len = j->suffix_len;
+    MR_TRY(mr_symbols_learn(&j->encoder->symbols, &j->source, head.prefix_len, head.suffix_len,
+                            &ratio, j->err));
+    if (ratio > SYMBOLS_RATIO) return MR_OK;
+    MR_TRY(begin_texts(j, &head, &at));
+    const size_t body = j->out->len;
+    MR_TRY(code_middles(j, &head));
+    const size_t coded = j->out->len - body;
+    const size_t ints = mr_ints_plan(&j->encoder->ints, j->source.count + 1, MR_INTS_OFFSETS);
+    const size_t table = mr_symbols_table_bytes(j->encoder->symbols);
+    MR_TRY(mr_buffer_reserve(j->out, ints + table + MR_BITPACK_SLACK, j->err));
+    char *to = j->out->ptr + body;
+    memmove(to + ints + table, to, coded);
+    memset(to + ints - 8, 0, 8);
+    mr_ints_write(&j->encoder->ints, (uint8_t *)to); /* its slack is where the table goes */
+    mr_symbols_write_table(j->encoder->symbols, to + ints);
+    j->out->len += ints + table;
+    head.first_bytes = (uint32_t)ints;
+    head.second_bytes = (uint32_t)table;
+    end_texts(j, &head, at);
+    *out_done = true;
+    return append_padding(j->out, j->err);
+}
+
 static mr_code append_constant(const job *j)
 {
     mr_texts head = head_of(j, MR_TEXTS_CONSTANT);
@@ -396,49 +447,56 @@ static mr_code append_dict(const job *j, bool *out_done)
     return MR_OK;
 }
 
-/* Keeps the smaller of two sealings: one from `first` to `second`, one from there to the end. */
-static void keep_smaller(mr_buffer *out, size_t first, size_t second)
+/* What lies behind *end in `out`, if anything, is a candidate for the texts that begin at `first`:
+ * it replaces the one before *end if that is larger or not there. */
+static void settle(mr_buffer *out, size_t first, size_t *end)
 {
-    if (out->len - second >= second - first) {
-        out->len = second;
-        return;
-    }
-    memmove(out->ptr + first, out->ptr + second, out->len - second);
-    out->len -= second - first;
+    const size_t best = *end - first, offered = out->len - *end;
+    const bool is_better = offered > 0 && (best == 0 || offered < best);
+    if (is_better) memmove(out->ptr + first, out->ptr + *end, offered);
+    *end = out->len = is_better ? first + offered : *end;
 }
 
-/* Could plain texts be smaller than the `bytes` that a candidate takes? */
-static bool plain_may_win(const job *j, size_t bytes)
+/* Bytes of all texts without what they share. */
+static size_t middle_bytes(const job *j)
 {
     const size_t all = j->source.offsets[j->source.count] - j->source.offsets[0];
-    return all - (size_t)j->source.count * (j->prefix_len + j->suffix_len) < bytes;
+    return all - (size_t)j->source.count * (j->prefix_len + j->suffix_len);
+}
+
+/* The smallest of what suits texts that are no numbers; from `start` to j->out->len there may be a
+ * candidate already. */
+static mr_code seal_texts(const job *j, size_t start)
+{
+    size_t end = j->out->len;
+    bool done = false;
+    const bool is_typed = end > start;
+    if (!j->is_inner) MR_TRY(append_dict(j, &done));
+    settle(j->out, start, &end);
+    if (is_typed) return MR_OK;
+    if (end == start || end - start > middle_bytes(j) / SYMBOLS_BEST)
+        MR_TRY(append_symbols(j, &done));
+    settle(j->out, start, &end);
+    if (end > start && end - start <= middle_bytes(j)) return MR_OK;
+    MR_TRY(append_plain(j));
+    settle(j->out, start, &end);
+    return MR_OK;
 }
 
 static mr_code seal_job(job *j)
 {
     const size_t start = j->out->len;
-    bool done = false, has_dict = false;
+    bool done = false;
     measure(j);
     if (all_equal(j)) return append_constant(j);
     MR_TRY(try_typed(j, &done));
     const mr_texts *typed = (const mr_texts *)(const void *)(j->out->ptr + start);
     if (done && typed->kind != MR_TEXTS_UUID && typed->kind != MR_TEXTS_DECIMALS) return MR_OK;
-    if (!done) {
+    if (!done)
         MR_TRY(try_affix(j, &done));
-        if (done) return MR_OK;
-    }
-    const size_t typed_end = j->out->len;
-    if (!j->is_inner) MR_TRY(append_dict(j, &has_dict));
-    if (has_dict && done) {
-        keep_smaller(j->out, start, typed_end);
-        return MR_OK;
-    }
-    if (done) return MR_OK;
-    const size_t dict_end = j->out->len;
-    if (has_dict && !plain_may_win(j, dict_end - start)) return MR_OK;
-    MR_TRY(append_plain(j));
-    if (has_dict) keep_smaller(j->out, start, dict_end);
-    return MR_OK;
+    else
+        done = false;
+    return done ? MR_OK : seal_texts(j, start);
 }
 
 mr_code mr_texts_seal(mr_texts_encoder *encoder, const mr_texts_source *source, mr_buffer *out,

@@ -17,6 +17,11 @@ static uint64_t next_random(void)
     return random_state >> 33 ^ random_state << 20;
 }
 
+static unsigned next_random32(void)
+{
+    return (unsigned)next_random();
+}
+
 static void start(void)
 {
     mr_buffer_init(&sealed, "sealed", UINT32_MAX);
@@ -140,10 +145,20 @@ MR_TEST(each_kind_of_column_gets_its_form_and_size)
     expect_form(ROWS, "dictionary", "runs", 3 * HEADS);
     GIVE_ROWS("%08x-0123-4567-89ab-%012x", (unsigned)next_random(), i);
     expect_form(ROWS, "uuid", "", ROWS * 16 + HEADS);
-    GIVE_ROWS("%016lx%c", (unsigned long)next_random(), 'g' + (char)(i % 5));
-    expect_form(ROWS, "plain", "linear", ROWS * 17 + HEADS);
-    GIVE_ROWS("http://a.org/%x/", (unsigned)next_random());
-    expect_form(ROWS, "plain", "delta", ROWS * 10 + HEADS);
+    GIVE_ROWS("%08x%08xq", next_random32(), next_random32());
+    expect_form(ROWS, "symbols", "delta", ROWS * 10 + 4000);
+    GIVE_ROWS("http://a.org/%x/", next_random32());
+    expect_form(ROWS, "symbols", "delta", ROWS * 6 + 4000);
+    GIVE_ROWS("The %s %s over the %s, said %x.", next_random() % 2 ? "quick" : "lazy",
+              next_random() % 2 ? "fox" : "jumped", next_random() % 2 ? "fence" : "river",
+              (unsigned)next_random() % 4096);
+    expect_form(ROWS, "symbols", "delta", ROWS * 10 + 4000);
+    reset_given();
+    for (uint32_t i = 0; i < ROWS; i++) {
+        const uint64_t noise[2] = {next_random(), next_random()};
+        give(i, (mr_slice){(const char *)noise, sizeof noise});
+    }
+    expect_form(ROWS, "plain", "linear", ROWS * 16 + HEADS);
     finish();
 }
 
@@ -233,6 +248,33 @@ MR_TEST(random_columns_of_every_length_read_back)
             }
             round_trip(count);
         }
+    }
+    finish();
+}
+
+/* Texts that end where a symbol would go on, bytes of 0 and 255, escapes. */
+MR_TEST(symbols_never_reach_beyond_their_text)
+{
+    char text[64];
+    start();
+    for (int round = 0; round < 20; round++) {
+        reset_given();
+        for (uint32_t i = 0; i < 3000; i++) {
+            size_t len = 0;
+            const size_t wanted = next_random() % 40;
+            while (len < wanted) {
+                const char *piece = next_random() % 3 == 0   ? "abcabcab"
+                                    : next_random() % 2 == 0 ? "\xff\xff\0\0\0\0\0\0"
+                                                             : "xyzxyz\0\0";
+                memcpy(text + len, piece, 8);
+                len += 8;
+            }
+            const uint64_t noise = next_random(); /* or a dictionary would be smaller */
+            memcpy(text + next_random() % 8, &noise, 3);
+            give(i, (mr_slice){text, wanted});
+        }
+        const mr_texts *texts = round_trip(3000);
+        MR_EXPECT_TEXT(mr_texts_kind_name(texts), "symbols");
     }
     finish();
 }

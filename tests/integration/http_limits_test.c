@@ -332,6 +332,22 @@ MR_TEST(stopping_lets_requests_in_flight_finish_and_cuts_at_the_grace)
     mr_http_fixture_close(&f);
 }
 
+MR_TEST(a_request_may_be_resumed_between_stop_and_close)
+{
+    mr_http_fixture f;
+    mr_wire wire;
+    mr_http_fixture_open(&f, mr_http_fixture_limits());
+    mr_wire_open(&wire, f.port);
+    MR_EXPECT(mr_wire_say(&wire, "GET /later?ms=150 HTTP/1.1\r\n" H "\r\n"));
+    pause_ms(50);
+    mr_http_server_stop(f.server, 10);
+    mr_wire_await_end(&wire);
+    MR_EXPECT_U64(wire.in.len, ==, 0);
+    pause_ms(300);
+    mr_wire_close(&wire);
+    mr_http_fixture_close(&f);
+}
+
 static mr_code open_and_close(void)
 {
     static const mr_http_route routes[1] = {{.path = "/"}};

@@ -37,6 +37,27 @@ MR_TEST(a_connection_serves_many_requests)
     mr_http_fixture_close(&f);
 }
 
+MR_TEST(the_date_is_now)
+{
+    mr_http_fixture f;
+    mr_wire wire;
+    struct tm date = {0};
+    mr_http_fixture_open(&f, mr_http_fixture_limits());
+    mr_wire_open(&wire, f.port);
+    for (int i = 0; i < 2; i++) {
+        const mr_wire_answer answer = ask(&wire, "GET /hello HTTP/1.1\r\n" H "\r\n");
+        const char *text = mr_wire_header(answer, "Date").ptr;
+        const char *end = strptime(text, "%a, %d %b %Y %H:%M:%S GMT", &date);
+        MR_EXPECT(end == text + 29);
+        const time_t told = timegm(&date), now = time(NULL);
+        MR_EXPECT(told <= now && told >= now - 1);
+        const struct timespec moment = {.tv_sec = 1};
+        if (i == 0) nanosleep(&moment, NULL);
+    }
+    mr_wire_close(&wire);
+    mr_http_fixture_close(&f);
+}
+
 MR_TEST(paths_are_decoded_and_slashes_collapsed_queries_left_alone)
 {
     static const struct {

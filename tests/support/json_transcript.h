@@ -30,7 +30,7 @@ typedef struct json_reading {
     mr_arena arena;
     mr_schema schema; /* columns so far: the next batch begins with them */
     bool forgetful;   /* ... or without */
-    bool places;      /* rows are reported with offset, length, line and ordinal */
+    bool terse;       /* rows with offset, length, line and ordinal; of failures the place alone */
     uint32_t max_rows;
     size_t done; /* bytes of the stream before the last call's */
 } json_reading;
@@ -48,6 +48,13 @@ static inline void json_need(bool condition, const char *what)
 static inline void json_say_bytes(mr_buffer *out, mr_slice bytes)
 {
     json_need(mr_buffer_append(out, bytes, NULL) == MR_OK, "no room to report");
+}
+
+static inline int json_compare(mr_slice a, mr_slice b)
+{
+    const size_t len = a.len < b.len ? a.len : b.len;
+    const int order = len > 0 ? memcmp(a.ptr, b.ptr, len) : 0;
+    return order != 0 ? order : (a.len > b.len) - (a.len < b.len);
 }
 
 /* `kernels` may be NULL: the reader's own choice. */
@@ -76,27 +83,46 @@ static inline void json_reading_close(json_reading *r)
     mr_arena_done(&r->arena);
 }
 
+static inline void json_say_cell(mr_buffer *out, const mr_column *column, uint32_t row)
+{
+    if (mr_column_is_absent(column, row)) return;
+    json_say_bytes(out, column->name);
+    if (mr_column_is_null(column, row)) {
+        JSON_SAY(out, "=null ");
+        return;
+    }
+    JSON_SAY(out, "=%s:", mr_type_name(mr_column_type(column, row)));
+    json_say_bytes(out, mr_column_text(column, row));
+    JSON_SAY(out, " ");
+}
+
+/* The column whose name comes next after that of column `last` (-1: first); -1 at the end. */
+static inline int64_t json_next_by_name(const mr_batch *batch, int64_t last)
+{
+    int64_t best = -1;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const mr_slice name = batch->columns[i].name;
+        if (last >= 0 && json_compare(name, batch->columns[last].name) <= 0) continue;
+        if (best < 0 || json_compare(name, batch->columns[best].name) < 0) best = i;
+    }
+    return best;
+}
+
+/* In the order of columns; by name when columns come anew with every batch, in an order that
+ * depends on where the batch began. */
 static inline void json_say_row(json_reading *r, uint32_t row)
 {
     mr_buffer *out = &r->report;
     const mr_batch *batch = &r->batch;
-    if (r->places)
+    if (r->terse)
         JSON_SAY(out, "%llu+%u line %llu record %llu: ",
                  (unsigned long long)(batch->row_offset[row] + r->done), batch->row_length[row],
                  (unsigned long long)(batch->row_line[row] + r->sum.line_count),
                  (unsigned long long)(batch->row_record[row] + r->sum.record_count));
-    for (uint32_t i = 0; i < batch->column_count; i++) {
-        const mr_column *column = &batch->columns[i];
-        if (mr_column_is_absent(column, row)) continue;
-        json_say_bytes(out, column->name);
-        if (mr_column_is_null(column, row)) {
-            JSON_SAY(out, "=null ");
-            continue;
-        }
-        JSON_SAY(out, "=%s:", mr_type_name(mr_column_type(column, row)));
-        json_say_bytes(out, mr_column_text(column, row));
-        JSON_SAY(out, " ");
-    }
+    for (uint32_t i = 0; i < batch->column_count && !r->forgetful; i++)
+        json_say_cell(out, &batch->columns[i], row);
+    for (int64_t i = -1; r->forgetful && (i = json_next_by_name(batch, i)) >= 0;)
+        json_say_cell(out, &batch->columns[i], row);
     JSON_SAY(out, "\n");
 }
 
@@ -107,7 +133,7 @@ static inline void json_say_reject(json_reading *r, const mr_reject *reject)
              (unsigned long long)reject->byte_length,
              (unsigned long long)(reject->line + r->sum.line_count),
              (unsigned long long)(reject->record + r->sum.record_count));
-    if (reject->detail[0] != 0) JSON_SAY(&r->report, ": %s", reject->detail);
+    if (reject->detail[0] != 0 && !r->terse) JSON_SAY(&r->report, ": %s", reject->detail);
     JSON_SAY(&r->report, "\n");
     json_need(reject->raw.len == reject->byte_length, "a reject's raw text has another length");
     json_need(reject->raw.ptr == r->text.ptr + reject->byte_offset, "raw text of another place");
@@ -185,7 +211,12 @@ static inline mr_code json_reading_feed(json_reading *r, mr_slice input, size_t 
         rc = json_reading_show(r, input, input.len, &err);
         json_need(rc != MR_OK || r->done == input.len, "bytes are left at the end");
     }
-    if (rc != MR_OK) JSON_SAY(&r->report, "# %s\n", err.text);
+    if (rc != MR_OK && !r->terse) JSON_SAY(&r->report, "# %s\n", err.text);
+    if (rc != MR_OK && r->terse) {
+        const mr_json_place place = mr_json_reader_place(r->reader);
+        JSON_SAY(&r->report, "# line %llu, column %llu\n", (unsigned long long)place.line,
+                 (unsigned long long)place.column);
+    }
     return rc;
 }
 
