@@ -109,7 +109,7 @@ static mr_code put_json(mr_buffer *out, mr_error *err)
         mr_json_text(&json, mr_slice_text(mr_codec_name((mr_codec)codec)));
     mr_json_close(&json, ']');
     mr_json_close(&json, '}');
-    return json.failed ? mr_json_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
+    return json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
 }
 
 static mr_code put_one(mr_buffer *out, const char *name, mr_error *err)

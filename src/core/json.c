@@ -132,7 +132,7 @@ void mr_json_raw(mr_json_out *json, mr_slice text)
     put(json, text);
 }
 
-mr_code mr_json_fail(const mr_json_out *json, mr_error *err)
+mr_code mr_json_out_fail(const mr_json_out *json, mr_error *err)
 {
     if (err != NULL) *err = json->error;
     return json->error.code;

@@ -9,7 +9,7 @@
  *     mr_json_open(&json, '{');
  *     mr_json_key(&json, "read"), mr_json_u64(&json, 12);
  *     mr_json_close(&json, '}');
- *     if (json.failed) return mr_json_fail(&json, err);
+ *     if (json.failed) return mr_json_out_fail(&json, err);
  *
  * A failure (the buffer's limit, no memory) is remembered and later calls do nothing.
  *
@@ -40,6 +40,6 @@ void mr_json_null(mr_json_out *json);
 /* A value that is JSON already. */
 void mr_json_raw(mr_json_out *json, mr_slice text);
 /* The remembered failure. */
-mr_code mr_json_fail(const mr_json_out *json, mr_error *err);
+mr_code mr_json_out_fail(const mr_json_out *json, mr_error *err);
 
 #endif

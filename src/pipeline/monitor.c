@@ -439,7 +439,7 @@ static mr_code status(void *context, mr_buffer *out, mr_error *err)
     mr_json_key(&json, "bytes_total"), mr_json_u64(&json, total);
     mr_json_key(&json, "seconds"), mr_json_f64(&json, seconds_so_far(m), 3);
     mr_json_close(&json, '}');
-    return json.failed ? mr_json_fail(&json, err) : MR_OK;
+    return json.failed ? mr_json_out_fail(&json, err) : MR_OK;
 }
 
 /* --- opening

@@ -92,7 +92,7 @@ mr_code mr_quarantine_put(mr_quarantine *quarantine, mr_slice source, const mr_r
     if (quarantine->path == NULL) return MR_OK;
     mr_json_out json = {.out = &quarantine->line};
     put_line(&json, source, reject, stage);
-    if (json.failed) return mr_json_fail(&json, err);
+    if (json.failed) return mr_json_out_fail(&json, err);
     MR_TRY(mr_buffer_append_byte(&quarantine->line, '\n', err));
     return quarantine->line.len < GATHER_BYTES ? MR_OK : write_out(quarantine, err);
 }

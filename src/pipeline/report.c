@@ -119,7 +119,7 @@ mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
     r->error.code != MR_OK ? mr_json_text(&json, mr_slice_text(r->error.text))
                            : mr_json_null(&json);
     mr_json_close(&json, '}');
-    if (json.failed) return mr_json_fail(&json, err);
+    if (json.failed) return mr_json_out_fail(&json, err);
     return mr_buffer_append_byte(out, '\n', err);
 }
 

@@ -18,9 +18,7 @@ import csv_reference as reference
 from cli import (PACKERS, SOURCE, balanced, expect, gz, has_connector, main, read, rejects, run, same, skip, test,
                  write)
 
-KNOWN = {
-    "a_run_says_in_which_storage_mode_its_records_were": "--storage-mode has no effect yet: the summary says 'none'",
-}
+KNOWN = {}
 WORKERS = (1, 2, 3, 8)
 SETS = {
     "mixed10": (85425989, "a6e6d3852bf2ba2566802af4fa1390b2e0b8935d60547eece41c42c587175059", "0a8a913a3f390212"),
