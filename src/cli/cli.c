@@ -62,6 +62,7 @@ int mr_cli_run(int argc, char **argv)
     mr_error err = {0};
     mr_args args;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error value where it is met */
+    signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow further */
     mr_arena_init(&arena, "cli", ARENA_BYTES);
     const mr_code code = mr_args_parse(&args, argc, argv, &arena, &err);
     int exit_code = code == MR_OK ? dispatch(&args) : fail_arguments(&args, code, &err);
