@@ -76,7 +76,7 @@ void mr_json_word_fault(mr_json_call *c, mr_json_fault fault, const char *p);
 
 /* The reading ends with what stands in reader->fault_text, at `p`, in the value at `begin` (NULL:
  * in none). */
-mr_json_step mr_json_fail(mr_json_call *c, mr_code code, const char *p, const char *begin);
+mr_json_step mr_json_stop(mr_json_call *c, mr_code code, const char *p, const char *begin);
 mr_json_step mr_json_fail_expecting(mr_json_call *c, const char *p, const char *expected);
 mr_json_step mr_json_fail_value(mr_json_call *c, mr_json_fault fault, const char *p,
                                 const char *begin);

@@ -96,7 +96,7 @@ mr_code mr_json_reader_refail(const mr_json_reader *reader, uint64_t lines_befor
                    (unsigned long long)begin->column);
 }
 
-mr_json_step mr_json_fail(mr_json_call *c, mr_code code, const char *p, const char *begin)
+mr_json_step mr_json_stop(mr_json_call *c, mr_code code, const char *p, const char *begin)
 {
     struct mr_json_reader *reader = c->reader;
     reader->failure.code = code;
@@ -111,7 +111,7 @@ mr_json_step mr_json_fail_expecting(mr_json_call *c, const char *p, const char *
     char found[48];
     mr_json_describe(c, p, found, sizeof found);
     snprintf(c->reader->fault_text, sizeof c->reader->fault_text, "expected %s%s", expected, found);
-    return mr_json_fail(c, MR_ERR_INPUT, p, NULL);
+    return mr_json_stop(c, MR_ERR_INPUT, p, NULL);
 }
 
 mr_json_step mr_json_fail_inside(mr_json_call *c, mr_code code)
@@ -160,7 +160,7 @@ mr_json_step mr_json_fail_value(mr_json_call *c, mr_json_fault fault, const char
                                 const char *begin)
 {
     mr_json_word_fault(c, fault, p);
-    return mr_json_fail(c, fault == MR_JSON_TOO_DEEP ? MR_ERR_LIMIT : MR_ERR_INPUT, p,
+    return mr_json_stop(c, fault == MR_JSON_TOO_DEEP ? MR_ERR_LIMIT : MR_ERR_INPUT, p,
                         fault == MR_JSON_ENDS ? begin : NULL);
 }
 
@@ -169,5 +169,5 @@ mr_json_step mr_json_fail_too_large(mr_json_call *c, const char *begin)
     snprintf(c->reader->fault_text, sizeof c->reader->fault_text,
              "a record is larger than %llu bytes (limits.max_record_bytes)",
              (unsigned long long)c->reader->options.limits.max_record_bytes);
-    return mr_json_fail(c, MR_ERR_LIMIT, begin, NULL);
+    return mr_json_stop(c, MR_ERR_LIMIT, begin, NULL);
 }

@@ -292,7 +292,7 @@ MR_INLINE mr_json_fault read_key(struct mr_json_reader *reader, mr_json_scan *sc
     mr_json_fields *fields = &reader->parsed;
     const uint32_t guess = mr_json_keys_guess(&fields->keys, *last);
     if (MR_LIKELY(guess < fields->keys.count)) {
-        const mr_json_key *key = &fields->keys.items[guess];
+        const mr_json_named_key *key = &fields->keys.items[guess];
         const uint32_t same = mr_v32_same(mr_v32_load(p), mr_v32_load(key->piece));
         if (MR_LIKELY((~same & key->piece_mask) == 0 && key->piece_mask != 0)) {
             *slot = &fields->slots[guess];

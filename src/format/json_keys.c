@@ -81,7 +81,7 @@ static void put_in_index(mr_json_keys *keys, uint32_t number)
 static mr_code grow(mr_json_keys *keys, mr_error *err)
 {
     const uint32_t cap = keys->cap == 0 ? FIRST_KEYS : keys->cap * 2;
-    mr_json_key *items = mr_mem_realloc(keys->items, sizeof *items * cap);
+    mr_json_named_key *items = mr_mem_realloc(keys->items, sizeof *items * cap);
     if (items == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for %u JSON keys", cap);
     keys->items = items;
     uint32_t *index = mr_mem_zalloc(sizeof *index * cap * 2);
@@ -103,7 +103,7 @@ static bool is_plain(mr_slice name)
     return true;
 }
 
-static void make_piece(mr_json_key *key, mr_slice name)
+static void make_piece(mr_json_named_key *key, mr_slice name)
 {
     memset(key->piece, 0, sizeof key->piece);
     key->piece_mask = 0;
@@ -121,7 +121,7 @@ mr_code mr_json_keys_add(mr_json_keys *keys, mr_slice name, uint32_t *out, mr_er
     const size_t name_at = keys->names.len;
     MR_TRY(mr_buffer_append(&keys->names, name, err));
     const uint32_t number = keys->count++;
-    mr_json_key *key = &keys->items[number];
+    mr_json_named_key *key = &keys->items[number];
     key->follows = MR_JSON_NO_KEY;
     key->hash = hash_name(keys->seed, name);
     key->name_at = name_at;

@@ -22,7 +22,7 @@
 #define MR_JSON_PIECE_BYTES 32
 #define MR_JSON_NO_KEY      UINT32_MAX
 
-typedef struct mr_json_key {
+typedef struct mr_json_named_key {
     char piece[MR_JSON_PIECE_BYTES]; /* "name": as it is written without escapes and white space */
     uint32_t piece_mask; /* a bit per byte of piece; 0 = too long or with escapes: never guess so */
     uint32_t piece_len;
@@ -30,10 +30,10 @@ typedef struct mr_json_key {
     uint32_t hash;
     size_t name_at; /* in names */
     size_t name_len;
-} mr_json_key;
+} mr_json_named_key;
 
 typedef struct mr_json_keys {
-    mr_json_key *items;
+    mr_json_named_key *items;
     uint32_t count;
     uint32_t cap;
     uint32_t *index; /* open addressing: number + 1, 0 = empty */

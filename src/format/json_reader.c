@@ -200,7 +200,7 @@ static mr_json_step read_in_array(mr_json_call *c)
         if (!c->final) return MR_JSON_STEP_STOP;
         snprintf(c->reader->fault_text, sizeof c->reader->fault_text,
                  "the input ends inside the array");
-        return mr_json_fail(c, MR_ERR_INPUT, c->at, NULL);
+        return mr_json_stop(c, MR_ERR_INPUT, c->at, NULL);
     }
     if (*c->at == ']' && c->state->where != MR_JSON_AT_ELEMENT) {
         c->at++;
