@@ -78,7 +78,7 @@ def a_directory_is_no_input_and_no_output():
     for source in ("folder.csv", "json:folder.csv"):
         refused("copy", source, "b.csv", parts=("folder.csv", "directory"), code=2)  # as one that cannot be a source
     write("a.csv", "a\n1\n")
-    one_line_error(run("copy", "a.csv", "folder.csv", code=1), "folder.csv", "directory")
+    one_line_error(run("copy", "a.csv", "folder.csv", code=2), "folder.csv", "directory")
     same(os.listdir("folder.csv"), [])
     same(leftovers(), [])
 
