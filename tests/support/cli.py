@@ -115,7 +115,8 @@ class start:
         settings = dict(os.environ)
         settings.update(env or {})
         self.child = subprocess.Popen(list(prefix) + [PROGRAM] + self.args, stdin=source, stderr=self.err,
-                                      stdout=self.out if stdout is None else stdout, env=settings, preexec_fn=setup)
+                                      stdout=self.out if stdout is None else stdout, env=settings,
+                                      preexec_fn=setup or (lambda: None))  # fork: vfork would hand on our peak
         if feeder is not None:
             threading.Thread(target=self.feed, args=(feeder,), daemon=True).start()
 
