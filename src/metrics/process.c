@@ -77,6 +77,19 @@ static uint64_t count_open_fds(void)
     return count > 0 ? count - 1 : 0; /* the one that reads the directory */
 }
 
+/* VmHWM of /proc/self/status: ru_maxrss of a child starts with what its parent had. */
+static uint64_t peak_rss_bytes(char *text, size_t size)
+{
+    const mr_slice status = read_proc("/proc/self/status", text, size - 1);
+    text[status.len] = 0;
+    const char *at = strstr(text, "VmHWM:");
+    if (at == NULL) return 0;
+    at += strlen("VmHWM:");
+    while (*at == ' ' || *at == '\t')
+        at++;
+    return number_at(mr_slice_text(at), 0) * 1024;
+}
+
 static uint64_t micros(struct timeval time)
 {
     return (uint64_t)time.tv_sec * 1000000 + (uint64_t)time.tv_usec;
@@ -89,11 +102,11 @@ void mr_process_sample_now(mr_process_sample *out)
     if (getrusage(RUSAGE_SELF, &usage) == 0) {
         out->cpu_user_us = micros(usage.ru_utime);
         out->cpu_system_us = micros(usage.ru_stime);
-        out->max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
         out->minor_faults = (uint64_t)usage.ru_minflt;
         out->major_faults = (uint64_t)usage.ru_majflt;
     }
-    char text[1024];
+    char text[4096];
+    out->max_rss_bytes = peak_rss_bytes(text, sizeof text);
     const mr_slice stat = read_stat(text, sizeof text);
     out->threads = number_at(stat, STAT_THREADS);
     out->virtual_bytes = number_at(stat, STAT_VIRTUAL);

@@ -75,18 +75,21 @@ bool mr_collector_rejects_exceeded(const mr_collector *c, mr_error *err)
 {
     const mr_ledger *l = c->ledger;
     const mr_engine_config *config = c->config;
+    const uint64_t line = c->place.line_base + 1;
     if (l->rejected > config->max_rejects)
-        mr_fail(err, MR_ERR_INPUT, "%" PRIu64 " records rejected, more than max_rejects %" PRIu64,
-                l->rejected, config->max_rejects);
+        mr_fail(err, MR_ERR_INPUT,
+                "'%.*s' up to line %" PRIu64 ": %" PRIu64
+                " records rejected, more than max_rejects %" PRIu64,
+                MR_SLICE_ARGS(c->place.file_name), line, l->rejected, config->max_rejects);
     else if (l->read >= 1000 && (double)l->rejected > config->max_reject_share * (double)l->read)
         mr_fail(err, MR_ERR_INPUT,
                 "%" PRIu64 " of %" PRIu64 " records rejected, more than max_rejects %g%%",
                 l->rejected, l->read, config->max_reject_share * 100);
     else if (l->resyncs > config->max_resyncs)
         mr_fail(err, MR_ERR_INPUT,
-                "reading had to step over damage %" PRIu64
+                "'%.*s' up to line %" PRIu64 ": reading had to step over damage %" PRIu64
                 " times, more than limits.max_resyncs %" PRIu64 "; is this the right format?",
-                l->resyncs, config->max_resyncs);
+                MR_SLICE_ARGS(c->place.file_name), line, l->resyncs, config->max_resyncs);
     else
         return false;
     return true;
@@ -202,6 +205,7 @@ static mr_code enter_file(mr_place *place, const mr_job *job, mr_error *err)
     place->record_base = 0;
     place->line_base = job->lines_before;
     place->state = job->begin_state;
+    place->file_name = job->file_name;
     return MR_OK;
 }
 
@@ -250,8 +254,6 @@ static mr_code read_whole(mr_collector *c, mr_job *job, mr_error *err)
 {
     mr_place *place = &c->place;
     mr_buffer *carry = &place->carry;
-    if (!job->final && carry->len + job->bytes.len < place->retry_at)
-        return mr_buffer_append(carry, mr_buffer_slice(&job->bytes), err);
     if (carry->len > 0) {
         MR_TRY(mr_buffer_reserve(&job->bytes, carry->len, err));
         memmove(job->bytes.ptr + carry->len, job->bytes.ptr, job->bytes.len);
@@ -275,6 +277,8 @@ static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
         return mr_fail(err, MR_ERR_IO,
                        "a piece begins at byte %" PRIu64 " where %" PRIu64 " is due", job->offset,
                        place->offset + place->carry.len);
+    if (!job->final && place->carry.len + job->bytes.len < place->retry_at)
+        return mr_buffer_append(&place->carry, mr_buffer_slice(&job->bytes), err);
     if (!c->threaded) return read_whole(c, job, err);
     if (begins_right(place, job)) return deliver(c, job, err);
     bool right = false;

@@ -13,6 +13,7 @@
 typedef struct mr_place {
     bool begun;
     uint32_t file;
+    mr_slice file_name;
     uint64_t offset;
     uint64_t record_base; /* data records before it */
     uint64_t line_base;   /* LFs before it */

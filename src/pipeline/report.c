@@ -3,12 +3,12 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/mem.h"
+#include "metrics/process.h"
 
 #define NS_PER_SECOND 1000000000.0
 #define LINE_EVERY_NS ((int64_t)2 * 1000 * 1000 * 1000)
@@ -22,9 +22,9 @@ static void percentiles(uint64_t out_us[3], const mr_histogram *histogram)
 
 void mr_report_measure(mr_report *report, const mr_engine_view *view)
 {
-    struct rusage usage;
-    getrusage(RUSAGE_SELF, &usage);
-    report->max_rss_bytes = (uint64_t)usage.ru_maxrss * 1024;
+    mr_process_sample sample; /* not ru_maxrss: a child starts with its parent's */
+    mr_process_sample_now(&sample);
+    report->max_rss_bytes = sample.max_rss_bytes;
     report->cpu_seconds = (double)mr_clock_cpu_ns() / NS_PER_SECOND;
     report->allocs = mr_mem_stats_now().alloc_count;
     percentiles(report->latency_us, &view->latency);
