@@ -135,7 +135,7 @@ static mr_code put_json(const mr_bench *bench, const mr_bench_scenario *scenario
     mr_json_close(&json, ']');
     put_json_remarks(&json, bench);
     mr_json_close(&json, '}');
-    return json.failed ? mr_json_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
+    return json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
 }
 
 /* --- running --- */
