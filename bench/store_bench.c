@@ -5,12 +5,16 @@
  *
  *     store_bench [rows [set]]
  *
- * Each figure is the median of five rounds. Parsing is not part of any figure.
+ * Each figure is the median of five rounds. Parsing is not part of any figure. First comes the
+ * honesty check from outside: what a fresh process's resident memory grows by per record between
+ * rows and twice as many, next to what the store says.
  *
  * Thread: one. */
 #include <stdio.h>
 #include <stdlib.h>
+#include <sys/wait.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "core/mem.h"
 #include "record/batch.h"
@@ -72,17 +76,31 @@ static void parse_row(const fixture *f, mr_batch *batch, const char **at)
     mr_batch_end_row(batch, 0, 0, 0, 0);
 }
 
-static void open_fixture(fixture *f, const mr_refdata_set *set, uint64_t rows)
+static void open_schema(fixture *f, const mr_refdata_set *set, uint64_t rows)
 {
-    mr_refdata data;
-    mr_buffer csv;
-    uint32_t count;
     *f = (fixture){.set = set, .rows = rows};
     mr_arena_init(&f->arena, "bench", 1 << 20);
     mr_schema_init(&f->schema, &f->arena);
     for (uint32_t i = 0; i < set->column_count; i++)
         must(mr_schema_add(&f->schema, mr_slice_text(set->columns[i].name), set->columns[i].type,
                            NULL, &err));
+}
+
+static void parse_rows(const fixture *f, mr_slice csv, uint32_t count, mr_batch *batch)
+{
+    mr_batch_reset(batch);
+    must(mr_batch_set_schema(batch, &f->schema, &err));
+    const char *at = csv.ptr;
+    for (uint32_t i = 0; i < count; i++)
+        parse_row(f, batch, &at);
+}
+
+static void open_fixture(fixture *f, const mr_refdata_set *set, uint64_t rows)
+{
+    mr_refdata data;
+    mr_buffer csv;
+    uint32_t count;
+    open_schema(f, set, rows);
     f->batches = mr_mem_zalloc(sizeof *f->batches * (rows / BATCH_ROWS + 2));
     if (f->batches == NULL) exit(1);
     mr_buffer_init(&csv, "bench rows", (size_t)1 << 30);
@@ -93,10 +111,7 @@ static void open_fixture(fixture *f, const mr_refdata_set *set, uint64_t rows)
         if (count == 0) break;
         mr_batch *batch = &f->batches[f->batch_count++];
         mr_batch_init(batch, 0);
-        must(mr_batch_set_schema(batch, &f->schema, &err));
-        const char *at = csv.ptr;
-        for (uint32_t i = 0; i < count; i++)
-            parse_row(f, batch, &at);
+        parse_rows(f, mr_buffer_slice(&csv), count, batch);
     }
     mr_buffer_done(&csv);
 }
@@ -185,11 +200,84 @@ static void bench_mode(const fixture *f, mr_store_mode mode, bool with_encodings
     mr_batch_done(&out);
 }
 
+/* What a process holds that has loaded a set and closed everything but the store. */
+typedef struct footprint {
+    uint64_t resident_bytes, store_bytes;
+} footprint;
+
+static uint64_t resident_bytes(void)
+{
+    unsigned long long size, resident = 0;
+    FILE *file = fopen("/proc/self/statm", "r");
+    if (file == NULL || fscanf(file, "%llu %llu", &size, &resident) != 2) exit(1);
+    fclose(file);
+    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+}
+
+static footprint load_and_measure(const mr_refdata_set *set, uint64_t rows)
+{
+    const mr_store_config config = {0};
+    fixture f;
+    mr_refdata data;
+    mr_buffer csv;
+    mr_batch batch;
+    mr_store *store;
+    uint32_t count;
+    open_schema(&f, set, rows);
+    mr_batch_init(&batch, 0);
+    mr_buffer_init(&csv, "bench rows", (size_t)1 << 30);
+    must(mr_store_open(&config, &store, &err));
+    must(mr_refdata_init(&data, mr_slice_text(set->name), rows, &err));
+    for (;;) {
+        mr_buffer_reset(&csv);
+        must(mr_refdata_next(&data, 1000, &csv, &count, &err));
+        if (count == 0) break;
+        parse_rows(&f, mr_buffer_slice(&csv), count, &batch);
+        must(mr_store_append(store, &batch, &err));
+    }
+    must(mr_store_seal(store, &err));
+    mr_buffer_done(&csv);
+    mr_batch_done(&batch);
+    mr_arena_done(&f.arena);
+    mr_mem_trim();
+    return (footprint){resident_bytes(), mr_store_bytes(store)};
+}
+
+/* The same in a fresh process. */
+static footprint footprint_of(const mr_refdata_set *set, uint64_t rows)
+{
+    footprint found = {0, 0};
+    int ends[2];
+    if (pipe(ends) != 0) exit(1);
+    fflush(stdout);
+    const pid_t child = fork();
+    if (child == 0) {
+        found = load_and_measure(set, rows);
+        _exit(write(ends[1], &found, sizeof found) != (ssize_t)sizeof found);
+    }
+    close(ends[1]);
+    if (child < 0 || read(ends[0], &found, sizeof found) != (ssize_t)sizeof found) exit(1);
+    close(ends[0]);
+    waitpid(child, NULL, 0);
+    return found;
+}
+
+static void check_slope(const mr_refdata_set *set, uint64_t rows)
+{
+    const footprint once = footprint_of(set, rows), twice = footprint_of(set, rows * 2);
+    const double slope =
+        ((double)twice.resident_bytes - (double)once.resident_bytes) / (double)rows;
+    const double said = (double)twice.store_bytes / (double)(rows * 2);
+    printf("%-9s resident memory grows by %.2f B/record, the store says %.2f: ratio %.2f\n",
+           set->name, slope, said, slope / said);
+}
+
 int main(int argc, char **argv)
 {
     const uint64_t rows = argc > 1 ? strtoull(argv[1], NULL, 10) : 1000000;
     for (const mr_refdata_set *set = mr_refdata_sets; set->name != NULL; set++) {
         if (argc > 2 && strcmp(argv[2], set->name) != 0) continue;
+        check_slope(set, rows);
         fixture f;
         open_fixture(&f, set, rows);
         bench_mode(&f, MR_STORE_COLUMNAR, argc > 2);

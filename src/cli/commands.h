@@ -15,6 +15,7 @@ int mr_cmd_preview(mr_args *args);
 int mr_cmd_schema(mr_args *args);
 int mr_cmd_check(mr_args *args);
 int mr_cmd_list(mr_args *args);
+int mr_cmd_bench(mr_args *args);
 int mr_cmd_version(mr_args *args);
 int mr_cmd_help(mr_args *args);
 int mr_cmd_help_verb(mr_args *args); /* VERB --help */

@@ -76,9 +76,13 @@ const mr_verb mr_verbs[] = {
     {.name = "bench",
      .operands = "NAME",
      .summary = "measure a scenario",
+     .details = "NAME is a scenario, all, or list to see what there is. Figures are medians with "
+                "their spread; a figure counts only when the output was found right. --json prints "
+                "one object a scenario, which --baseline reads another day.",
      .bit = MR_VERB_BENCH,
      .min_operands = 1,
-     .max_operands = 1},
+     .max_operands = 1,
+     .run = mr_cmd_bench},
     {.name = "version",
      .operands = "",
      .summary = "version, build, CPU features and libraries",

@@ -121,6 +121,12 @@ uint64_t mr_mem_allocs_since(mr_mem_mark mark)
     return mr_mem_stats_now().alloc_count - mark.alloc_count;
 }
 
+uint64_t mr_mem_heap_bytes(void)
+{
+    const struct mallinfo2 books = mallinfo2();
+    return books.uordblks + books.hblkhd;
+}
+
 void mr_mem_trim(void)
 {
     malloc_trim(0);

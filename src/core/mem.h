@@ -44,6 +44,10 @@ mr_mem_stats mr_mem_stats_now(void);
 mr_mem_mark mr_mem_mark_now(void);
 uint64_t mr_mem_allocs_since(mr_mem_mark mark);
 
+/* What the C library's own books say is handed out, its headers included: a second opinion on
+ * live_bytes, which also sees what libraries hold. */
+uint64_t mr_mem_heap_bytes(void);
+
 /* Returns free pages of the C library's heap to the system. */
 void mr_mem_trim(void);
 

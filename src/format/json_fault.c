@@ -86,13 +86,13 @@ mr_code mr_json_reader_refail(const mr_json_reader *reader, uint64_t lines_befor
     if (place->line == 0) return mr_fail(err, reader->failure.code, "%s", reader->failure.text);
     if (begin->line == 0)
         return mr_fail(err, reader->failure.code, "line %llu, column %llu: %s",
-                       (unsigned long long)(place->line + lines_before),
+                       (unsigned long long)place->line + lines_before,
                        (unsigned long long)place->column, reader->fault_text);
     return mr_fail(err, reader->failure.code,
                    "line %llu, column %llu: %s that begins at line %llu, column %llu",
-                   (unsigned long long)(place->line + lines_before),
+                   (unsigned long long)place->line + lines_before,
                    (unsigned long long)place->column, reader->fault_text,
-                   (unsigned long long)(begin->line + lines_before),
+                   (unsigned long long)begin->line + lines_before,
                    (unsigned long long)begin->column);
 }
 

@@ -32,10 +32,13 @@ mr_json_fault mr_json_escape(mr_json_scan *scan)
     return MR_JSON_FINE;
 }
 
+/* The value of four digits that are known to be right. */
 static uint32_t hex4(const char *p)
 {
-    return (uint32_t)(hex_value(p[0]) << 12 | hex_value(p[1]) << 8 | hex_value(p[2]) << 4 |
-                      hex_value(p[3]));
+    uint32_t value = 0;
+    for (int i = 0; i < 4; i++)
+        value = value << 4 | ((uint32_t)hex_value(p[i]) & 15);
+    return value;
 }
 
 /* Reads the right escape at `p`, a pair of surrogates as one; returns what is behind it. */
@@ -187,7 +190,8 @@ static size_t write_compact(uint32_t code_point, char *to)
         to[1] = letters[code_point - 0x08];
         return 2;
     }
-    memcpy(to + 1, "u00", 3);
+    to[1] = 'u';
+    to[2] = to[3] = '0';
     to[4] = hex[code_point >> 4];
     to[5] = hex[code_point & 15];
     return 6;
@@ -239,7 +243,7 @@ mr_code mr_json_compact(struct mr_json_reader *reader, mr_slice raw, mr_json_slo
     while (p < end) {
         const char c = *p++;
         if ((unsigned char)c <= 0x20) continue;
-        *to++ = c;
+        *to++ = c; /* NOLINT(clang-analyzer-core.NullDereference): there is room, so it is there */
         if (c == '"') p = compact_string(p, end, &to, keep, &found);
     }
     slot->ptr = start;

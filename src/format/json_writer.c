@@ -99,6 +99,12 @@ MR_INLINE char *put(char *to, const char *from, size_t len)
     return to + len;
 }
 
+MR_INLINE char *put_literal(char *to, mr_slice text)
+{
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
 static char *put_escape(char *to, char byte)
 {
     static const char hex[] = "0123456789abcdef";
@@ -109,7 +115,8 @@ static char *put_escape(char *to, char byte)
         *to++ = c >= 0x20 ? byte : letters[c - 0x08];
         return to;
     }
-    memcpy(to, "u00", 3);
+    to[0] = 'u';
+    to[1] = to[2] = '0';
     to[3] = hex[c >> 4];
     to[4] = hex[c & 15];
     return to + 5;
@@ -147,10 +154,10 @@ static mr_code append_piece(mr_json_writer *writer, write_column *to, mr_slice n
     to->piece_at = pieces->len;
     MR_TRY(mr_buffer_reserve(pieces, escaped_bytes(name) + 5, err));
     char *end = pieces->ptr + pieces->len;
-    memcpy(end, ",\"", 2);
-    end = put_escaped(writer, end + 2, name);
-    memcpy(end, "\":\"", 3);
-    pieces->len = (size_t)(end + 3 - pieces->ptr);
+    end = put_literal(end, MR_SLICE(",\""));
+    end = put_escaped(writer, end, name);
+    end = put_literal(end, MR_SLICE("\":\""));
+    pieces->len = (size_t)(end - pieces->ptr);
     to->piece_len = (uint32_t)(pieces->len - to->piece_at - 1);
     return MR_OK;
 }
@@ -290,7 +297,7 @@ static char *put_odd(mr_json_writer *writer, const write_column *column, uint32_
         trouble->reason = MR_REASON_INEXACT;
         if (!writer->options.lossy) return NULL;
         writer->replaced++;
-        return put(to, "null                            ", 4);
+        return put_literal(to, MR_SLICE("null"));
     }
     if (is_bare(type)) return put(to, text.ptr, text.len);
     *to++ = '"';
@@ -311,8 +318,7 @@ MR_INLINE char *put_row(mr_json_writer *writer, uint32_t row, char *const start,
         if (MR_UNLIKELY(mr_column_is_null(column->column, row))) {
             if (mr_column_is_absent(column->column, row)) continue;
             to = put(to, column->piece, column->piece_len);
-            memcpy(to, "null", 4);
-            to += 4;
+            to = put_literal(to, MR_SLICE("null"));
             continue;
         }
         const uint32_t at = column->offsets[row], len = column->offsets[row + 1] - at;
@@ -357,10 +363,7 @@ static mr_code put_rows(mr_json_writer *writer, const mr_batch *batch, uint32_t 
     char *at = out->ptr + out->len;
     for (uint32_t row = from; row < to; row++) {
         char *start = at;
-        if (array && *any) {
-            memcpy(at, ",\n", 2);
-            at += 2;
-        }
+        if (array && *any) at = put_literal(at, MR_SLICE(",\n"));
         row_trouble trouble = {0};
         at = put_row(writer, row, at, &trouble, err);
         if (MR_UNLIKELY(at == NULL)) {

@@ -69,9 +69,9 @@ void mr_loop_later(mr_loop *loop, mr_loop_job *job)
     loop->later_last = job;
 }
 
-/* A stack that many push and one empties whole: no pop, so no ABA. Not core/mpsc.h, because that can
- * be full; here the jobs themselves are the cells. The release of the push pairs with the acquire
- * of take_posted(); who finds it empty wakes the loop. */
+/* A stack that many push and one empties whole: no pop, so no ABA. Not core/mpsc.h, because that
+ * can be full; here the jobs themselves are the cells. The release of the push pairs with the
+ * acquire of take_posted(); who finds it empty wakes the loop. */
 void mr_loop_post(mr_loop *loop, mr_loop_job *job)
 {
     mr_loop_job *newest = atomic_load_explicit(&loop->posted, memory_order_relaxed);

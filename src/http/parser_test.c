@@ -101,6 +101,7 @@ MR_TEST(good_heads_are_understood_however_they_are_cut)
         expect_head(rows[i].text, rows[i].wanted);
 }
 
+/* A table, so it is one piece. */
 MR_TEST(what_two_programs_could_read_in_two_ways_is_refused)
 {
     static const struct {

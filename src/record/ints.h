@@ -86,7 +86,7 @@ typedef struct mr_ints_planner {
     int64_t *dict_values; /* cap / 2 + 1 */
     uint32_t *codes;      /* cap */
     uint32_t *slots;      /* hash table of dict_values: code + 1, 0 = empty */
-    uint32_t slot_count;  /* a power of two, at least cap */
+    uint32_t slot_count;  /* a power of two, at least cap - 1 */
     mr_ints_choice plan;
 } mr_ints_planner;
 

@@ -39,7 +39,7 @@ mr_code mr_ints_planner_reserve(mr_ints_planner *planner, uint32_t count, mr_err
     mr_ints_planner_done(planner);
     const size_t cap = count < 64 ? 64 : count;
     size_t slots = 64;
-    while (slots < cap)
+    while (slots + 1 < cap) /* at most half of them are in use */
         slots *= 2;
     planner->values = mr_mem_alloc((cap + 1) * sizeof(int64_t));
     planner->run_ends = mr_mem_alloc((cap / MR_INTS_RUN_ROWS + 1) * sizeof(int64_t));

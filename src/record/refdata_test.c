@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT */
 #include "record/refdata.h"
 
-#include "support/sha256.h"
+#include "core/sha256.h"
 #include "support/test.h"
 
 static mr_error err;

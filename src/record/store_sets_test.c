@@ -5,7 +5,7 @@
 #include "record/refdata.h"
 #include "record/store.h"
 
-#include "support/sha256.h"
+#include "core/sha256.h"
 #include "support/test.h"
 
 #define ROWS 1000000u

@@ -15,7 +15,6 @@ from cli import (balanced, expect, gz, has_connector, leftovers, lz4, main, one_
                  run, same, skip, start, test, write, zst)
 
 KNOWN = {
-    "too_many_resyncs_end_with_code_4": "the message names neither file nor line",
     "the_length_of_a_record_over_the_limit_is_told_whole": "byte_length is the limit",
     "memory_holds_with_huge_fields_and_a_limit_of_64_mib": "a record of 63 MiB is held several times: 270 to 290 MB",
 }
