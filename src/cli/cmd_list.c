@@ -131,12 +131,35 @@ static mr_code put_one(mr_buffer *out, const char *name, mr_error *err)
     return MR_OK;
 }
 
+static mr_code put_one_json(mr_buffer *out, const char *name, mr_error *err)
+{
+    const mr_source_ops *source = mr_source_find(mr_slice_text(name));
+    const mr_destination_ops *destination = mr_destination_find(mr_slice_text(name));
+    if (source == NULL && destination == NULL)
+        return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; `millrace list` shows all",
+                       name);
+    MR_TRY(mr_buffer_append(out, MR_SLICE("{\"source\":"), err));
+    MR_TRY(source != NULL ? mr_option_print(source->options, MR_OPTION_STYLE_JSON, out, err)
+                          : mr_buffer_append(out, MR_SLICE("null"), err));
+    MR_TRY(mr_buffer_append(out, MR_SLICE(",\"destination\":"), err));
+    MR_TRY(destination != NULL
+               ? mr_option_print(destination->options, MR_OPTION_STYLE_JSON, out, err)
+               : mr_buffer_append(out, MR_SLICE("null"), err));
+    return mr_buffer_append(out, MR_SLICE("}\n"), err);
+}
+
+static mr_code put_named(const mr_args *args, mr_buffer *out, mr_error *err)
+{
+    return args->json ? put_one_json(out, args->operands[0], err)
+                      : put_one(out, args->operands[0], err);
+}
+
 int mr_cmd_list(mr_args *args)
 {
     mr_error err = {0};
     mr_buffer text;
     mr_buffer_init(&text, "the list", MAX_TEXT_BYTES);
-    mr_code rc = args->operand_count > 0 ? put_one(&text, args->operands[0], &err)
+    mr_code rc = args->operand_count > 0 ? put_named(args, &text, &err)
                  : args->json            ? put_json(&text, &err)
                                          : put_all(&text, &err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);
