@@ -6,6 +6,7 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 SECONDS ?= 600
 ONLY ?=
+RUNS ?= 7
 
 # $(call build,DIRECTORY,OPTIONS): configures and builds, with ninja if it is there by then; a directory keeps its
 # generator. $(call ctest,DIRECTORY): runs its tests.
@@ -16,7 +17,7 @@ sources = $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null ||
 
 .DEFAULT_GOAL := all
 .PHONY: all run test asan tsan check check-gcc check-clang check-format check-layers check-lengths check-docs \
-	check-fresh tidy format stats fuzz fuzz-merge docs static size install help clean
+	check-fresh tidy format stats fuzz fuzz-merge bench bench-compare benchmarks-md docs static size install help clean
 
 ##@ Use
 all: ## build build/millrace
@@ -95,6 +96,21 @@ tidy: ## run clang-tidy with the checks of .clang-tidy
 
 stats: ## print the longest functions and files
 	@tools/stats
+
+##@ Measure
+bench: all ## run every scenario, RUNS=7 times each, or ONLY=latency; results in bench/out
+	@tools/setup bench
+	@mkdir -p bench/out
+	@for name in $(or $(ONLY),$$($(BUILD)/millrace bench list | cut -d' ' -f1)); do \
+		$(BUILD)/millrace bench $$name --runs $(RUNS) --json > bench/out/$$name.json || bad="$$bad $$name"; \
+		bench/report show bench/out/$$name.json; \
+	done; [ -z "$$bad" ] || { echo "failed:$$bad"; exit 1; }
+
+bench-compare: all ## run the same jobs with Millrace, Miller and DuckDB, RUNS=7 times each, in turn
+	@bench/compare --runs $(RUNS) --millrace $(BUILD)/millrace
+
+benchmarks-md: ## print docs/BENCHMARKS.md anew from bench/out
+	@bench/report markdown > docs/BENCHMARKS.md
 
 ##@ Change
 format: ## lay out all sources with clang-format

@@ -165,6 +165,8 @@ static mr_code measure_workers(mr_bench *bench, mr_error *err)
 
 mr_code mr_bench_pools(mr_bench *bench, mr_error *err)
 {
+    mr_bench_note(bench, "allocations are those of this program's own code (core/mem.h); a codec's "
+                         "library keeps its context and asks for no more");
     MR_TRY(measure_allocations(bench, err));
     MR_TRY(measure_rings(bench, err));
     return measure_workers(bench, err);

@@ -24,7 +24,7 @@ static mr_code put_plan(const mr_pipeline_config *c, mr_buffer *out, mr_error *e
                             c->source.path ? c->source.path : ""));
     MR_TRY(mr_buffer_printf(out, err, "to          %s %s\n", destination->name,
                             c->destination.path ? c->destination.path : ""));
-    MR_TRY(mr_buffer_printf(out, err, "guarantee   %s\n", destination->guarantee));
+    MR_TRY(mr_buffer_printf(out, err, "guarantee   %s\n", mr_run_guarantee(c, destination)));
     MR_TRY(mr_buffer_printf(out, err, "workers     %u\n", c->performance.workers));
     MR_TRY(mr_buffer_printf(out, err, "memory      at most %llu MiB\n",
                             (unsigned long long)(c->performance.memory_limit_bytes >> 20)));

@@ -111,12 +111,9 @@ int mr_cmd_copy(mr_args *args)
     int exit_code;
     if (rc == MR_OK)
         exit_code = run_to_the_end(&run, &args->config);
-    else if (caught != 0)
-        exit_code = 128 + caught;
-    else if (run.deadline_ns != 0 && rc == MR_ERR_CLOSED)
-        exit_code = MR_EXIT_TIMEOUT;
     else
         exit_code = mr_cli_fail(rc, &err);
+    if (rc == MR_ERR_CLOSED) exit_code = caught != 0 ? 128 + caught : MR_EXIT_TIMEOUT;
     running = NULL;
     mr_monitor_close(&monitor);
     mr_run_close(&run);

@@ -79,7 +79,8 @@ static mr_code print_schema(const mr_run *run, mr_error *err)
         put_column(&json, &schema->fields[i], run->discovered ? &run->discovery.columns[i] : NULL);
     mr_json_close(&json, ']');
     mr_json_close(&json, '}');
-    mr_code rc = json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(&text, '\n', err);
+    mr_code rc =
+        json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(&text, '\n', err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), err);
     mr_buffer_done(&text);
     return rc;

@@ -69,6 +69,7 @@ typedef struct mr_connector_env {
     bool lossy;        /* what a destination cannot hold exactly is changed and counted */
     bool in_place;     /* write to the target itself, not beside it */
     atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
+    int64_t deadline_ns;    /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
     void (*warn)(void *context, const char *text);
     void *warn_context;
 } mr_connector_env;
@@ -196,6 +197,9 @@ typedef struct mr_destination_ops {
         void *state); /* where the data went, for the summary and the rejects' path */
     void (*close)(void *state);
 } mr_destination_ops;
+
+/* Is a long wait to end? MR_ERR_CLOSED then, else MR_OK. Any thread. */
+mr_code mr_connector_may_wait(const mr_connector_env *env, mr_error *err);
 
 void mr_job_init(mr_job *job);
 void mr_job_done(mr_job *job);

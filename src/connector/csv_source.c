@@ -19,7 +19,9 @@ typedef struct csv_source {
     bool strict, quoted_is_string, trim_space, ignored_bool;
     const char *ignored_text;
     mr_csv_options options;
-    mr_schema schema;      /* names from the header, types from the first pass */
+    mr_schema schema; /* names from the header, types from the first pass */
+    mr_schema grown;  /* ragged: pad: the columns of schema and those of longer records */
+    bool knows_grown;
     const mr_infer *found; /* types that a sample gave, to be checked; else NULL */
     atomic_uchar *quoted;  /* with quoted_is_string: columns with a quoted cell */
 } csv_source;
@@ -231,17 +233,28 @@ static mr_code csv_open(void *state, const mr_connector_env *env, mr_error *err)
 
 static const mr_schema *csv_schema(void *state)
 {
-    return &((csv_source *)state)->schema;
+    const csv_source *s = state;
+    return s->knows_grown ? &s->grown : &s->schema;
 }
 
 static uint32_t csv_abilities(void *state)
 {
-    return mr_text_source_abilities(state) | MR_CAP_SPLIT;
+    const bool grows = ((const csv_source *)state)->options.ragged == MR_CSV_RAGGED_PAD;
+    return mr_text_source_abilities(state) | MR_CAP_SPLIT | (grows ? MR_CAP_GROWS : 0);
 }
 
 static mr_code csv_begin(void *state, bool keep, mr_error *err)
 {
     return mr_text_source_begin(state, keep, err);
+}
+
+static mr_code keep_found(csv_source *s, const mr_infer *found, uint32_t count, mr_error *err)
+{
+    mr_infer *kept = mr_arena_take(s->text.env->arena, sizeof *kept * (count + 1));
+    if (kept == NULL) return mr_arena_fail(s->text.env->arena, err);
+    if (count > 0) memcpy(kept, found, sizeof *kept * count);
+    s->found = kept;
+    return MR_OK;
 }
 
 static mr_code csv_set_schema(void *state, const mr_schema *schema, const mr_infer *found,
@@ -253,12 +266,11 @@ static mr_code csv_set_schema(void *state, const mr_schema *schema, const mr_inf
         if (s->quoted != NULL && atomic_load(&s->quoted[i]) != 0)
             s->schema.fields[i].type = MR_TYPE_STRING;
     }
-    if (exact) return MR_OK;
-    mr_infer *kept = mr_arena_take(s->text.env->arena, sizeof *kept * (s->schema.field_count + 1));
-    if (kept == NULL) return mr_arena_fail(s->text.env->arena, err);
-    if (s->schema.field_count > 0) memcpy(kept, found, sizeof *kept * s->schema.field_count);
-    s->found = kept;
-    return MR_OK;
+    MR_TRY(mr_schema_copy(&s->grown, schema, s->text.env->arena, err));
+    for (uint32_t i = 0; i < s->schema.field_count; i++)
+        s->grown.fields[i].type = s->schema.fields[i].type;
+    s->knows_grown = true;
+    return exact ? MR_OK : keep_found(s, found, schema->field_count, err);
 }
 
 static mr_code csv_fetch(void *state, mr_job *job, mr_error *err)
@@ -295,13 +307,22 @@ static bool csv_guess(void *lane_state, const mr_job *job, size_t *out_start,
     return mr_text_source_guess(job, out_start);
 }
 
+/* The types of columns that padded records brought, and of all columns where a sample gave the
+ * types. */
 static mr_code enforce_types(const csv_source *s, mr_batch *batch, mr_error *err)
 {
-    for (uint32_t i = 0; s->found != NULL && i < s->schema.field_count; i++) {
+    if (!s->knows_grown) return MR_OK;
+    for (uint32_t i = s->found != NULL ? 0 : s->schema.field_count; i < batch->column_count; i++) {
+        const int64_t at = mr_schema_find(&s->grown, batch->columns[i].name);
         bool differs;
         uint32_t row;
-        MR_TRY(mr_infer_enforce(batch, i, s->schema.fields[i].type, s->found[i].layout, &differs,
-                                &row, err));
+        if (at < 0) continue;
+        const mr_type type = s->grown.fields[at].type;
+        const mr_time_layout layout = s->found != NULL ? s->found[at].layout : 0;
+        if (s->found == NULL)
+            batch->columns[i].type = type == MR_TYPE_NULL ? MR_TYPE_STRING : type;
+        else
+            MR_TRY(mr_infer_enforce(batch, i, type, layout, &differs, &row, err));
     }
     return MR_OK;
 }
@@ -312,6 +333,19 @@ static void note_quoted(const csv_lane *lane)
     for (uint32_t i = 0; s->quoted != NULL && i < s->schema.field_count; i++)
         if (lane->reader.quoted[i] != 0)
             atomic_store_explicit(&s->quoted[i], 1, memory_order_relaxed);
+}
+
+/* With `ragged: fail` the last reject is the misshapen record; the collector knows where the piece
+ * lies. */
+static mr_code place_error(mr_job *job, uint32_t rejects_before, mr_code code, mr_error *err)
+{
+    const char *sentence = strstr(err->text, ": ");
+    if (code != MR_ERR_INPUT || job->rejects.count == rejects_before || sentence == NULL)
+        return code;
+    const mr_reject *last = mr_reject_at(&job->rejects, job->rejects.count - 1);
+    job->error_line = job->result.line_count + last->line + 1;
+    memmove(err->text, sentence + 2, strlen(sentence + 2) + 1);
+    return code;
 }
 
 static mr_code csv_read(void *lane_state, mr_job *job, mr_error *err)
@@ -331,7 +365,9 @@ static mr_code csv_read(void *lane_state, mr_job *job, mr_error *err)
                                     .line = job->result.line_count,
                                     .record = job->result.record_count};
     lane->reader.in_long_line = job->state.where == IN_LONG_LINE;
-    MR_TRY(mr_csv_read(&lane->reader, bytes, job->final, &job->batch, &job->rejects, &result, err));
+    const mr_code rc =
+        mr_csv_read(&lane->reader, bytes, job->final, &job->batch, &job->rejects, &result, err);
+    if (rc != MR_OK) return place_error(job, rejects_before, rc, err);
     mr_text_source_add_result(job, &result, rejects_before);
     job->state.where = lane->reader.in_long_line ? IN_LONG_LINE : 0;
     note_quoted(lane);

@@ -1,9 +1,20 @@
 /* SPDX-License-Identifier: MIT */
 #include "connector/connector.h"
 
+#include "core/clock.h"
+
 #define MAX_PIECE_BYTES ((size_t)1 << 30)
 #define MAX_NOTES_BYTES ((size_t)256 << 20)
 #define KEEP_BYTES      ((size_t)4 << 20)
+
+mr_code mr_connector_may_wait(const mr_connector_env *env, mr_error *err)
+{
+    if (atomic_load_explicit(env->cancelled, memory_order_relaxed))
+        return mr_fail(err, MR_ERR_CLOSED, "interrupted");
+    if (env->deadline_ns != 0 && mr_clock_ns() > env->deadline_ns)
+        return mr_fail(err, MR_ERR_CLOSED, "the time-out (--timeout) has passed");
+    return MR_OK;
+}
 
 void mr_job_init(mr_job *job)
 {

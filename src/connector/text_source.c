@@ -29,20 +29,17 @@ static mr_code open_input(mr_text_source *s, mr_error *err)
     return mr_input_open(&s->input, &options, err);
 }
 
-/* The first `want` bytes of the current file, or all there are (*out_final). A streaming source
- * takes what has come so far. */
+/* The first `want` bytes of the current file, as far as they have come; *out_final when these are
+ * all. */
 static mr_code look(mr_text_source *s, size_t want, mr_slice *out_head, bool *out_final,
                     mr_error *err)
 {
-    const int patience_ms = s->env->streaming ? 0 : -1;
-    MR_TRY(mr_input_peek(s->input, want, patience_ms, out_head, err));
-    *out_final = out_head->len < want;
-    if (!*out_final || patience_ms < 0) return MR_OK;
-    const size_t had = out_head->len;
-    *out_final = false;
-    if (!mr_input_poll(s->input, WAIT_MS)) return MR_OK;
-    MR_TRY(mr_input_peek(s->input, want, patience_ms, out_head, err));
-    *out_final = out_head->len == had; /* ready, and yet no more: the end */
+    do {
+        MR_TRY(mr_connector_may_wait(s->env, err));
+    } while (!mr_input_poll(s->input, WAIT_MS));
+    MR_TRY(mr_connector_may_wait(s->env, err)); /* a signal ends the waiting too */
+    MR_TRY(mr_input_peek(s->input, want, WAIT_MS, out_head, err));
+    *out_final = mr_input_peek_ended(s->input);
     return MR_OK;
 }
 
@@ -58,8 +55,6 @@ static mr_code start_file(mr_text_source *s, mr_error *err)
         MR_TRY(look(s, want, &head, &final, err));
         MR_TRY(s->start_file(s, head, final, &s->start, &complete, err));
         if (complete) break;
-        if (atomic_load_explicit(s->env->cancelled, memory_order_relaxed))
-            return mr_fail(err, MR_ERR_CLOSED, "interrupted");
         if (head.len == want) want *= 4;
         if (want > MR_INPUT_PEEK_MAX)
             return mr_fail(err, MR_ERR_INPUT,

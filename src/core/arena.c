@@ -8,6 +8,8 @@
 #include "core/mem.h"
 #include "core/poison.h"
 
+#undef mr_arena_fail /* a macro for clang's analyser */
+
 #define MAX_BLOCK_BYTES (1u << 20)
 #define PIECE_ALIGN     16u
 

@@ -63,4 +63,8 @@ typedef struct mr_arena_usage {
 /* Calls `visit` for every live arena of the process, for metrics. */
 void mr_arena_each(void (*visit)(void *context, const mr_arena_usage *usage), void *context);
 
+#ifdef __clang_analyzer__ /* as in core/error.h */
+#define mr_arena_fail(arena, err) ((void)mr_arena_fail((arena), (err)), (mr_code)MR_ERR_LIMIT)
+#endif
+
 #endif

@@ -7,6 +7,10 @@
 
 #include "core/utf8.h"
 
+#undef mr_fail /* macros for clang's analyser */
+#undef mr_fail_errno
+#undef mr_error_prefix
+
 /* The text may quote input bytes: one line, printable or UTF-8, whatever came in. */
 static void keep_one_line(char *text)
 {

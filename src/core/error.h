@@ -48,4 +48,11 @@ const char *mr_code_name(mr_code code);
         if (MR_UNLIKELY(mr_try_ != MR_OK)) return mr_try_; \
     } while (0)
 
+#ifdef __clang_analyzer__ /* tells clang's analyser that a failure is never MR_OK */
+#define mr_fail(err, code, ...) ((void)mr_fail((err), (code), __VA_ARGS__), (code))
+#define mr_fail_errno(err, number, ...) \
+    ((void)mr_fail_errno((err), (number), __VA_ARGS__), (mr_code)MR_ERR_IO)
+#define mr_error_prefix(err, ...) ((void)mr_error_prefix((err), __VA_ARGS__), (mr_code)MR_ERR_INPUT)
+#endif
+
 #endif

@@ -125,7 +125,8 @@ MR_TEST(merging_is_like_recording_all_in_one)
             mr_histogram_record(&whole, value);
     }
     mr_histogram_merge(&histogram, &other);
-    MR_EXPECT(memcmp(&histogram, &whole, sizeof whole) == 0);
+    /* Both came from one reset, so padding is equal too. */
+    MR_EXPECT(memcmp(&histogram, &whole, sizeof whole) == 0); /* NOLINT(*-comparison,cert-*) */
 }
 
 static void *record_many(void *argument)

@@ -68,6 +68,9 @@ MR_NODISCARD MR_HOT mr_code mr_input_read(mr_input *input, char *to, size_t cap,
 MR_NODISCARD mr_code mr_input_peek(mr_input *input, size_t want, int patience_ms, mr_slice *out,
                                    mr_error *err);
 
+/* Did the last peek give all there is, up to the end or to damage? */
+bool mr_input_peek_ended(const mr_input *input);
+
 /* Passes over `count` decoded bytes; a plain regular file is not read for it. MR_ERR_INPUT when the
  * file ends before. */
 MR_NODISCARD mr_code mr_input_skip(mr_input *input, uint64_t count, mr_error *err);

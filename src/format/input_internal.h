@@ -48,6 +48,7 @@ struct mr_input {
     mr_slice middle_rest;
     mr_buffer peeked;
     size_t peeked_at;
+    bool peek_ended;       /* the last peek got all there is */
     uint64_t file_decoded; /* decompressed bytes of this file, for the expansion limit */
 
     uint64_t raw_bytes;

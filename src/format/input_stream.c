@@ -314,15 +314,22 @@ mr_code mr_input_peek(mr_input *input, size_t want, int patience_ms, mr_slice *o
         memmove(input->peeked.ptr, input->peeked.ptr + input->peeked_at, input->peeked.len);
         input->peeked_at = 0;
     }
+    input->peek_ended = false;
     while (input->peeked.len < want) {
         size_t got = 0;
         if (input->peeked.len > 0 && patience_ms >= 0 && !more_ready(input, patience_ms)) break;
         const mr_code rc = peek_more(input, want - input->peeked.len, &got, err);
         if (rc != MR_OK && (rc == MR_ERR_NOMEM || input->peeked.len == 0)) return rc;
-        if (rc != MR_OK || got == 0) break; /* read comes upon the damage again */
+        input->peek_ended = rc != MR_OK || got == 0;
+        if (input->peek_ended) break; /* read comes upon the damage again */
     }
     *out = mr_buffer_slice(&input->peeked);
     return MR_OK;
+}
+
+bool mr_input_peek_ended(const mr_input *input)
+{
+    return input->peek_ended;
 }
 
 /* Skips in a plain regular file all of whose buffered bytes have been given out. */

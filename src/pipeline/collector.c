@@ -2,6 +2,7 @@
 #include "pipeline/collector.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 
 #include "core/clock.h"
 
@@ -49,10 +50,20 @@ static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, const
     c->ledger->by_reason[reject->reason]++;
     atomic_fetch_add_explicit(&c->config->view->by_reason[reject->reason], 1, memory_order_relaxed);
     reject->record += job->record_base + 1;
-    reject->line += job->line_base + 1;
-    reject->byte_offset += job->offset + job->start;
-    if (c->config->reject == NULL) return MR_OK;
-    return c->config->reject(c->config->reject_context, job->file_name, reject, stage, err);
+    if (!job->from_batch) { /* else there are no lines and no bytes to speak of */
+        reject->line += job->line_base + 1;
+        reject->byte_offset += job->offset + job->start;
+    }
+    if (c->config->reject != NULL)
+        MR_TRY(c->config->reject(c->config->reject_context, job->file_name, reject, stage, err));
+    if (c->ledger->rejected <= c->config->max_rejects || c->rejects_exceeded) return MR_OK;
+    c->rejects_exceeded = true;
+    const char *key =
+        c->config->max_rejects == 0 ? "on_error: fail, or max_rejects 0" : "max_rejects";
+    mr_fail(&c->exceeded, MR_ERR_INPUT, "'%.*s' line %" PRIu64 ": record rejected: %s%s%s (%s)",
+            MR_SLICE_ARGS(job->file_name), reject->line, mr_reason_name(reject->reason),
+            reject->detail[0] != 0 ? ": " : "", reject->detail, key);
+    return MR_OK;
 }
 
 /* Both lists are in stream order; so is what goes to the quarantine. */
@@ -76,12 +87,8 @@ bool mr_collector_rejects_exceeded(const mr_collector *c, mr_error *err)
     const mr_ledger *l = c->ledger;
     const mr_engine_config *config = c->config;
     const uint64_t line = c->place.line_base + 1;
-    if (l->rejected > config->max_rejects)
-        mr_fail(err, MR_ERR_INPUT,
-                "'%.*s' up to line %" PRIu64 ": %" PRIu64
-                " records rejected, more than max_rejects %" PRIu64,
-                MR_SLICE_ARGS(c->place.file_name), line, l->rejected, config->max_rejects);
-    else if (l->read >= 1000 && (double)l->rejected > config->max_reject_share * (double)l->read)
+    if (c->rejects_exceeded) return true;
+    if (l->read >= 1000 && (double)l->rejected > config->max_reject_share * (double)l->read)
         mr_fail(err, MR_ERR_INPUT,
                 "%" PRIu64 " of %" PRIu64 " records rejected, more than max_rejects %g%%",
                 l->rejected, l->read, config->max_reject_share * 100);
@@ -136,11 +143,16 @@ static void account(mr_collector *c, mr_job *job)
 
 static mr_code fail_in_piece(const mr_job *job, mr_error *err)
 {
+    char name[128];
     *err = job->error;
-    if (job->error_line == 0) return job->code;
-    return mr_error_prefix(err, "'%.*s' line %" PRIu64 ", column %" PRIu64,
-                           MR_SLICE_ARGS(job->file_name), job->line_base + job->error_line,
-                           job->error_column);
+    snprintf(name, sizeof name, "%.*s", MR_SLICE_ARGS(job->file_name));
+    if (job->error_line > 0 && job->error_column > 0)
+        return mr_error_prefix(err, "'%s' line %" PRIu64 ", column %" PRIu64, name,
+                               job->line_base + job->error_line, job->error_column);
+    if (job->error_line > 0)
+        return mr_error_prefix(err, "'%s' line %" PRIu64, name, job->line_base + job->error_line);
+    if (name[0] == 0 || strstr(err->text, name) != NULL) return job->code;
+    return mr_error_prefix(err, "'%s'", name);
 }
 
 /* A lane does not know how many rows are still wanted: the piece is cut by reading it again. */
@@ -171,7 +183,10 @@ static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
     MR_TRY(destination->write(c->config->destination_state, job, err));
     if (destination->encode == NULL) mr_job_place_refused(job, refused);
     account(c, job);
-    return quarantine_all(c, job, err);
+    MR_TRY(quarantine_all(c, job, err));
+    if (!c->rejects_exceeded) return MR_OK;
+    *err = c->exceeded;
+    return c->exceeded.code;
 }
 
 /* A piece that gave much, or many rejects, comes in parts: the first as the lane left it, the

@@ -30,7 +30,9 @@ typedef struct mr_collector {
     bool lane_opened;
     mr_job seam; /* the bytes between two pieces */
     mr_place place;
-    bool threaded; /* lanes have read the pieces already */
+    mr_error exceeded;     /* names it */
+    bool rejects_exceeded; /* one more reject than max_rejects has been met */
+    bool threaded;         /* lanes have read the pieces already */
 } mr_collector;
 
 MR_NODISCARD mr_code mr_collector_open(mr_collector *collector, const mr_engine_config *config,

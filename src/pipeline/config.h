@@ -150,7 +150,6 @@ typedef struct mr_pipeline_config {
     mr_option_list select; /* columns kept, in this order; none = all */
     mr_option_map rename;  /* old name -> new name */
     uint64_t limit;        /* records; 0 = all */
-    double sample;         /* share of records kept, 0 to 1 */
     mr_infer_choice infer;
     mr_lossy lossy;
     mr_progress_form progress;

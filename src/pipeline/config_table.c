@@ -140,23 +140,6 @@ static mr_code parse_infer(mr_slice text, void *field, mr_error *err)
     return MR_OK;
 }
 
-static mr_code parse_share(mr_slice text, void *field, mr_error *err)
-{
-    double share = 0;
-    if (parse_percent(text, &share)) {
-        share /= 100;
-    } else if (!mr_parse_f64(text, &share)) {
-        share = -1;
-    }
-    if (!(share > 0 && share <= 1))
-        return mr_fail(
-            err, MR_ERR_USAGE,
-            "expected a share above 0 and up to 1 (0.1) or a percentage (10%%), found '%.*s'",
-            MR_SLICE_ARGS(text));
-    memcpy(field, &share, sizeof share);
-    return MR_OK;
-}
-
 #define PARSED(function, field, words)                                                      \
     .type = MR_OPTION_PARSED, AT(field), .size = sizeof((mr_pipeline_config *)NULL)->field, \
     .parse = (function), .syntax = (words)
@@ -196,7 +179,7 @@ const mr_option mr_config_table[] = {
 
     {.name = "select", .type = MR_OPTION_LIST, AT(select), .help = "columns to keep, in this order"},
     {.name = "rename", .type = MR_OPTION_MAP, AT(rename), .help = "columns to rename, old=new"},
-    {.name = "sample", .aliases = "performance.sample", PARSED(parse_share, sample, "a share (0.1) or a percentage (10%)"), .fallback = "1", .help = "keep this share of the records"},
+    {.name = "sample", .aliases = "performance.sample", .type = MR_OPTION_TEXT, .fallback = "1", REFUSED(LATER), .help = "keep this share of the records"},
     {.name = "infer", PARSED(parse_infer, infer, "full, off or sample:N"), .fallback = "full", .help = "types of text columns: from every value, not at all, or from the first N records"},
     {.name = "lossy", .type = MR_OPTION_ENUM, AT(lossy), .choices = losses, .fallback = "refuse", .help = "conversions that lose something: refuse rejects the record, allow counts the loss"},
     {.name = "in_place", .type = MR_OPTION_BOOL, AT(in_place), .fallback = "false", .help = "write the target itself, not a .part file that replaces it at the end; for pipes and devices"},

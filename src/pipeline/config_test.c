@@ -171,6 +171,7 @@ MR_TEST(upstream_files_of_one_end_are_read)
     mr_arena_done(&f.arena);
 }
 
+/* A table, so it is one piece. */
 MR_TEST(wrong_files_are_refused_with_their_place)
 {
     static const char *const rows[][2] = {

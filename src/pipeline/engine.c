@@ -112,7 +112,7 @@ static bool must_end(engine *e, mr_error *err)
     }
     if (e->config->deadline_ns != 0 && mr_clock_ns() > e->config->deadline_ns) {
         e->end = MR_END_TIMEOUT;
-        mr_fail(err, MR_ERR_CLOSED, "the time-out has passed");
+        mr_fail(err, MR_ERR_CLOSED, "the time-out (--timeout) has passed");
         return true;
     }
     return false;
@@ -131,7 +131,7 @@ static bool over(engine *e, mr_job *job, mr_error *err)
     const mr_code rc = at_end ? mr_collector_finish(&e->collector, err)
                               : mr_collector_take(&e->collector, job, err);
     if (rc != MR_OK) {
-        e->end = MR_END_FAILED;
+        e->end = e->collector.rejects_exceeded ? MR_END_REJECTS : MR_END_FAILED;
         return true;
     }
     if (mr_collector_rejects_exceeded(&e->collector, err)) {

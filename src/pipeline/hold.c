@@ -28,6 +28,7 @@ static mr_code held_fetch(void *state, mr_job *job, mr_error *err)
     job->end = count == 0;
     job->from_batch = true;
     job->batch.origin.record = first;
+    job->file_name = hold->source_name;
     return MR_OK;
 }
 

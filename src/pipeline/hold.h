@@ -18,6 +18,7 @@ typedef struct mr_hold {
     const mr_engine_config
         *onward; /* the run from the store to the real destination, but for its source */
     mr_store *store;
+    mr_slice source_name; /* for the quarantine */
     mr_ledger ledger;     /* of all onward runs so far */
     mr_store_stats stats; /* at the fullest, just before the last drain */
     int64_t flush_interval_ns;

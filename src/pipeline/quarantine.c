@@ -58,8 +58,10 @@ static void put_line(mr_json_out *json, mr_slice source, const mr_reject *reject
     mr_json_open(json, '{');
     mr_json_key(json, "source"), mr_json_text(json, source);
     mr_json_key(json, "record"), mr_json_u64(json, reject->record);
-    mr_json_key(json, "line"), mr_json_u64(json, reject->line);
-    mr_json_key(json, "byte_offset"), mr_json_u64(json, reject->byte_offset);
+    mr_json_key(json, "line");
+    reject->line > 0 ? mr_json_u64(json, reject->line) : mr_json_null(json);
+    mr_json_key(json, "byte_offset");
+    reject->line > 0 ? mr_json_u64(json, reject->byte_offset) : mr_json_null(json);
     mr_json_key(json, "byte_length"), mr_json_u64(json, reject->byte_length);
     mr_json_key(json, "field");
     reject->field.len > 0 ? mr_json_text(json, reject->field) : mr_json_null(json);

@@ -49,6 +49,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
         .lossy = c->lossy == MR_LOSSY_ALLOW,
         .in_place = c->in_place,
         .cancelled = &run->stop,
+        .deadline_ns = run->deadline_ns,
         .warn = run->warn,
         .warn_context = run->warn_context,
     };
@@ -335,13 +336,33 @@ static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
     return MR_OK;
 }
 
+/* All columns of a source whose records may bring further ones, so that each batch has all of them
+ * in one order. */
+static mr_code select_all(mr_run *run, const mr_schema *known, mr_option_list *out, mr_error *err)
+{
+    const char **names = mr_arena_take(run->arena, sizeof *names * (known->field_count + 1));
+    if (names == NULL) return mr_arena_fail(run->arena, err);
+    for (uint32_t i = 0; i < known->field_count; i++)
+        names[i] = known->fields[i].name.ptr;
+    *out = (mr_option_list){.items = names, .count = known->field_count};
+    return MR_OK;
+}
+
+static mr_code shape_known(mr_run *run, const mr_schema *known, mr_error *err)
+{
+    const mr_pipeline_config *c = run->config;
+    mr_option_list select = c->select;
+    const bool grows = (abilities(run) & MR_CAP_GROWS) != 0;
+    if (grows && known != NULL && select.count == 0) MR_TRY(select_all(run, known, &select, err));
+    return mr_shape_make(&run->shape, &select, &c->rename, known, run->arena, &run->schema, err);
+}
+
 mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
 {
     const mr_schema *known = run->source->schema(run->source_state);
-    const mr_pipeline_config *c = run->config;
     const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
-    MR_TRY(
-        mr_shape_make(&run->shape, &c->select, &c->rename, known, run->arena, &run->schema, err));
+    const bool grows = (abilities(run) & MR_CAP_GROWS) != 0;
+    MR_TRY(shape_known(run, grows ? NULL : known, err));
     const bool complete = known != NULL && typed && !lacks_types(known);
     if (always ? !complete : must_discover(run)) {
         MR_TRY(mr_discovery_init(&run->discovery, run->arena, known, err));
@@ -355,8 +376,9 @@ mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err
                                            run->discovery.columns, run->exact, err));
         if (run->source->schema(run->source_state) != NULL)
             known = run->source->schema(run->source_state);
-        MR_TRY(mr_shape_make(&run->shape, &c->select, &c->rename, known, run->arena, &run->schema,
-                             err));
+        MR_TRY(shape_known(run, known, err));
+    } else if (grows) {
+        MR_TRY(shape_known(run, known, err));
     }
     return MR_OK;
 }
@@ -434,6 +456,7 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     if (mr_hold_open(&run->hold, &store, &run->onward, run->config->performance.flush_interval_ns,
                      err) != MR_OK)
         return MR_END_FAILED;
+    run->hold.source_name = mr_slice_text(run->config->source.path);
     config->destination = &mr_destination_hold;
     config->destination_state = &run->hold;
     mr_end end = move(run, config, run->source->name, ledger, err);
@@ -488,6 +511,18 @@ static mr_end settle(mr_run *run, mr_end end, const mr_ledger *ledger, mr_error 
     return end == MR_END_DONE ? MR_END_FAILED : end;
 }
 
+const char *mr_run_guarantee(const mr_pipeline_config *config,
+                             const mr_destination_ops *destination)
+{
+    const char *path = config->destination.path;
+    const bool as_it_goes =
+        config->in_place ||
+        (path != NULL && (mr_file_path_fd(path, 1) >= 0 || strncmp(path, "/dev/", 5) == 0));
+    if (as_it_goes && (destination->capabilities & MR_CAP_TRANSACTION) != 0)
+        return "at least once: written as it goes, nothing is taken back";
+    return destination->guarantee;
+}
+
 static int exit_code(const mr_run *run, mr_end end, const mr_report *report)
 {
     switch (end) {
@@ -538,7 +573,7 @@ static void fill_report(mr_run *run, mr_end end, mr_report *report)
         report->bytes_out = run->destination->bytes_out(run->destination_state);
     report->thread_count = run->config->performance.workers + 1;
     if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
-    report->guarantee = run->destination->guarantee;
+    report->guarantee = mr_run_guarantee(run->config, run->destination);
     report->store_mode = "none";
     if (run->holds) report_store(run, report);
     mr_report_measure(report, &run->view);

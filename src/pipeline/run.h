@@ -81,6 +81,11 @@ void mr_run_cancel(mr_run *run);
  * thread. */
 bool mr_run_store_stats(mr_run *run, mr_store_stats *out);
 
+/* What a destination promises for this very target: a file appears whole, standard output does not.
+ */
+const char *mr_run_guarantee(const mr_pipeline_config *config,
+                             const mr_destination_ops *destination);
+
 void mr_run_close(mr_run *run);
 
 #endif

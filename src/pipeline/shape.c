@@ -47,7 +47,11 @@ static mr_code make_schema(const mr_shape *shape, const mr_option_map *rename, c
     for (uint32_t i = 0; i < count; i++) {
         const int64_t from = shape->selects ? mr_schema_find(in, shape->columns[i].from) : i;
         const mr_field *field = &in->fields[from];
-        MR_TRY(mr_schema_add(out, renamed(rename, field->name), field->type, NULL, err));
+        const mr_slice name = renamed(rename, field->name);
+        if (mr_schema_find(out, name) >= 0)
+            return mr_fail(err, MR_ERR_USAGE, "%s: there would be two columns '%.*s'",
+                           rename->count > 0 ? "--rename" : "--select", MR_SLICE_ARGS(name));
+        MR_TRY(mr_schema_add(out, name, field->type, NULL, err));
     }
     return MR_OK;
 }

@@ -56,6 +56,7 @@ static void check_all(mr_slice given)
     }
 }
 
+/* A table, so it is one piece. */
 MR_TEST(near_misses_are_refused_and_the_rest_reads_back)
 {
     static const char *const texts[] = {

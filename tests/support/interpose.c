@@ -16,6 +16,7 @@ uint64_t mr_test_malloc_count(void)
 }
 
 #if defined(__GLIBC__) && !defined(MR_HAS_ASAN) && !defined(__SANITIZE_THREAD__)
+/* NOLINTBEGIN(bugprone-reserved-*,cert-*,readability-inconsistent-*): the names are glibc's */
 void *__libc_malloc(size_t size);
 void *__libc_calloc(size_t count, size_t size);
 void *__libc_realloc(void *old, size_t size);
@@ -37,4 +38,5 @@ void *realloc(void *old, size_t size)
     atomic_fetch_add_explicit(&malloc_count, 1, memory_order_relaxed);
     return __libc_realloc(old, size);
 }
+/* NOLINTEND(bugprone-reserved-*,cert-*,readability-inconsistent-*) */
 #endif
