@@ -280,6 +280,39 @@ def hostile_files_of_several_pieces_read_as_the_slow_reader_reads_them():
 
 
 @test
+def hostile_files_are_the_same_through_every_storage_mode():
+    data = reference.nasty(55, 1500000, columns=4, bad=0.005)
+    table = reference.read(data)
+    write("in.csv", data)
+    wanted = reference.csv_text(table.names, table.rows)
+    places = [(e["record"], e["line"], e["byte_offset"], e["reason"]) for e in table.rejects]
+    for mode in ("row", "columnar", "hybrid"):
+        for workers in (1, 2, 8):
+            result = copy("in.csv", "out.csv", "--storage-mode", mode, "--workers", workers, "--rejects", "r", code=3)
+            balanced(result.summary())
+            expect(read("out.csv") == wanted, "%s, %d workers" % (mode, workers))
+            same([(e["record"], e["line"], e["byte_offset"], e["reason"]) for e in rejects("r")], places, mode, workers)
+            copy("in.csv", "o%s.jsonl" % mode, "--storage-mode", mode, "--workers", workers, "--accept-rejects")
+            same(read("o%s.jsonl" % mode), reference.json_text(table.names, table.rows), mode, workers)
+
+
+@test
+def json_keeps_absent_null_and_mixed_types_through_every_storage_mode():
+    rng = random.Random(77)
+    values = ["null", "1", "1.50", "-0", "1E400", '"x"', '""', "true", "[1,2]", '{"k":null}', '"\u00e9"', "1" * 40]
+    lines = ["{" + ",".join('"%s":%s' % (key, rng.choice(values)) for key in "abcde" if rng.random() < 0.7) + "}"
+             for _ in range(30000)]
+    text = ("\n".join(lines) + "\n").replace("\\u00e9", "é").encode()
+    write("in.jsonl", text)
+    for mode in (None, "row", "columnar", "hybrid"):
+        for workers in (1, 8):
+            flags = ("--storage-mode", mode) if mode else ()
+            copy("in.jsonl", "out.jsonl", "--workers", workers, *flags)
+            got = [json.loads(line, parse_int=str, parse_float=str) for line in read("out.jsonl").splitlines()]
+            same(got, [json.loads(line, parse_int=str, parse_float=str) for line in text.splitlines()], mode, workers)
+
+
+@test
 def quoted_newlines_everywhere_do_not_depend_on_where_the_file_is_cut():
     rng = random.Random(9)
     rows = [b"a,b"]

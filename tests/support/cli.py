@@ -65,6 +65,10 @@ def expect(condition, *what):
 
 def same(got, wanted, *what):
     if got != wanted:
+        if isinstance(got, (bytes, str)) and isinstance(wanted, type(got)) and len(wanted) > 400:
+            at = len(os.path.commonprefix([got, wanted]))
+            what = ("first difference at %d" % at,) + what
+            got, wanted = got[max(at - 40, 0):at + 200], wanted[max(at - 40, 0):at + 200]
         raise Failed("\n".join(["got    %.1500r" % (got,), "wanted %.1500r" % (wanted,)] + [str(w) for w in what]))
 
 
