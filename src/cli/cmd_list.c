@@ -8,6 +8,7 @@
 #include "cli/exit.h"
 #include "connector/connectors.h"
 #include "core/json.h"
+#include "core/nearest.h"
 #include "core/option_print.h"
 #include "format/codec.h"
 
@@ -112,13 +113,26 @@ static mr_code put_json(mr_buffer *out, mr_error *err)
     return json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
 }
 
+static mr_code unknown(const char *name, mr_error *err)
+{
+    mr_nearest near = mr_nearest_to(mr_slice_text(name));
+    for (size_t i = 0; mr_sources[i] != NULL; i++)
+        mr_nearest_offer(&near, mr_sources[i]->name);
+    for (size_t i = 0; mr_destinations[i] != NULL; i++)
+        mr_nearest_offer(&near, mr_destinations[i]->name);
+    const char *hint = mr_nearest_best(&near);
+    if (hint != NULL)
+        return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; did you mean '%s'?", name,
+                       hint);
+    return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; `millrace list` shows all",
+                   name);
+}
+
 static mr_code put_one(mr_buffer *out, const char *name, mr_error *err)
 {
     const mr_source_ops *source = mr_source_find(mr_slice_text(name));
     const mr_destination_ops *destination = mr_destination_find(mr_slice_text(name));
-    if (source == NULL && destination == NULL)
-        return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; `millrace list` shows all",
-                       name);
+    if (source == NULL && destination == NULL) return unknown(name, err);
     if (source != NULL) {
         MR_TRY(mr_buffer_printf(out, err, "%s as a source: %s\n", source->name, source->summary));
         MR_TRY(mr_option_print(source->options, MR_OPTION_STYLE_TEXT, out, err));
@@ -135,9 +149,7 @@ static mr_code put_one_json(mr_buffer *out, const char *name, mr_error *err)
 {
     const mr_source_ops *source = mr_source_find(mr_slice_text(name));
     const mr_destination_ops *destination = mr_destination_find(mr_slice_text(name));
-    if (source == NULL && destination == NULL)
-        return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; `millrace list` shows all",
-                       name);
+    if (source == NULL && destination == NULL) return unknown(name, err);
     MR_TRY(mr_buffer_append(out, MR_SLICE("{\"source\":"), err));
     MR_TRY(source != NULL ? mr_option_print(source->options, MR_OPTION_STYLE_JSON, out, err)
                           : mr_buffer_append(out, MR_SLICE("null"), err));

@@ -35,9 +35,11 @@ static mr_code print_version(mr_buffer *out, mr_error *err)
     MR_TRY(mr_buffer_printf(out, err, "millrace %s\n", MR_VERSION));
     MR_TRY(mr_buffer_printf(out, err, "build: %s, %s\n", BUILD, COMPILER));
     MR_TRY(mr_buffer_printf(out, err, "cpu kernels: %s\n", kernels()));
-    return mr_buffer_printf(
-        out, err, "libraries: zlib %s, zstd %s, lz4 %s, sqlite %s, libyaml %s\n", zlibVersion(),
-        ZSTD_versionString(), LZ4_versionString(), sqlite3_libversion(), yaml_get_version_string());
+    return mr_buffer_printf(out, err,
+                            "codecs: gzip, deflate, zstd, lz4\nlibraries: zlib %s, zstd %s, lz4 "
+                            "%s, sqlite %s, libyaml %s\n",
+                            zlibVersion(), ZSTD_versionString(), LZ4_versionString(),
+                            sqlite3_libversion(), yaml_get_version_string());
 }
 
 int mr_cmd_version(mr_args *args)

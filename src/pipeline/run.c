@@ -55,13 +55,18 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
     };
 }
 
+static mr_code find_source(mr_run *run, mr_error *err)
+{
+    const char *name = run->config->source.connector;
+    run->source = mr_source_find(mr_slice_text(name));
+    if (run->source != NULL) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a source; see `millrace list`", name);
+}
+
 static mr_code open_source(mr_run *run, const mr_option *other, mr_error *err)
 {
     const mr_endpoint *end = &run->config->source;
-    run->source = mr_source_find(mr_slice_text(end->connector));
-    if (run->source == NULL)
-        return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a source; see `millrace list`",
-                       end->connector);
+    MR_TRY(find_source(run, err));
     const char *name = mr_arena_printf(run->arena, "%s source", run->source->name);
     if (name == NULL) return mr_arena_fail(run->arena, err);
     MR_TRY(make_state(run, run->source->state_bytes, &run->source_state, err));
@@ -122,6 +127,20 @@ static mr_code check_facts(mr_run *run, mr_error *err)
         run->source->progress(run->source_state, &done, &facts.expected_store_bytes);
     }
     return mr_config_conflicts(run->config, &facts, err);
+}
+
+mr_code mr_run_check_options(mr_pipeline_config *config, mr_error *err)
+{
+    mr_run run = {.config = config, .arena = config->arena};
+    void *state;
+    MR_TRY(find_source(&run, err));
+    MR_TRY(find_destination(&run, err));
+    MR_TRY(make_state(&run, run.source->state_bytes, &state, err));
+    MR_TRY(set_options(&run, &config->source, "source", run.source->options,
+                       run.destination->options, state, err));
+    MR_TRY(make_state(&run, run.destination->state_bytes, &state, err));
+    return set_options(&run, &config->destination, "destination", run.destination->options,
+                       run.source->options, state, err);
 }
 
 mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
@@ -298,7 +317,7 @@ static mr_code end_code(mr_end end, const mr_error *err)
 
 static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
 {
-    mr_ledger ledger;
+    mr_ledger *ledger = &run->looked_at;
     const bool rewinds = (abilities(run) & MR_CAP_REWIND) != 0;
     mr_engine_config config = engine_config(run);
     config.destination = &mr_destination_discover;
@@ -306,10 +325,10 @@ static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
     config.limit = limit;
     reset_view(run);
     if (run->source->begin != NULL) MR_TRY(run->source->begin(run->source_state, !rewinds, err));
-    const mr_end end = move(run, &config, "reading types", &ledger, err);
+    const mr_end end = move(run, &config, "reading types", ledger, err);
     if (end == MR_END_REJECTS) return MR_OK; /* the second pass says so, with the records */
     MR_TRY(end_code(end, err));
-    run->exact = limit == 0 || ledger.written < limit;
+    run->exact = limit == 0 || ledger->written < limit;
     return MR_OK;
 }
 

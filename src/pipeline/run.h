@@ -37,8 +37,9 @@ typedef struct mr_run {
     void *destination_state;
     mr_discovery discovery;
     bool discovered;
-    bool exact;       /* every value was looked at, not a sample */
-    mr_schema schema; /* of what reaches the destination: after select and rename */
+    mr_ledger looked_at; /* of the first pass */
+    bool exact;          /* every value was looked at, not a sample */
+    mr_schema schema;    /* of what reaches the destination: after select and rename */
     mr_shape shape;
     bool holds; /* records pass through the store */
     mr_hold hold;
@@ -62,6 +63,9 @@ typedef struct mr_run {
 MR_NODISCARD mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
                                  void (*warn)(void *context, const char *text), void *warn_context,
                                  mr_error *err);
+
+/* Checks the options of both ends against their connectors' tables without opening anything. */
+MR_NODISCARD mr_code mr_run_check_options(mr_pipeline_config *config, mr_error *err);
 
 /* Finds out columns and types as far as the destination (or the caller, with `always`) wants to
  * know. `sample` > 0 looks at so many records at most. */

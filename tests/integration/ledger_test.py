@@ -188,8 +188,14 @@ def select_and_rename_shape_the_records():
     write("d.csv", "old\n")
     one_line_error(run("copy", "a.csv", "d.csv", "--select", "a,bb", code=2), "bb", "'b'")
     one_line_error(run("copy", "a.csv", "d.csv", "--rename", "q=z", code=2), "q")
-    one_line_error(run("copy", "a.csv", "d.csv", "--rename", "a=b", code=2), "b")
     same(read("d.csv"), b"old\n")
+
+
+@test
+def a_name_that_would_be_there_twice_is_refused():
+    write("a.csv", "a,b,c\n1,x,2.50\n")
+    one_line_error(run("copy", "a.csv", "d.csv", "--rename", "a=b", code=2), "b")
+    one_line_error(run("copy", "a.csv", "d.csv", "--select", "a,a", code=2), "a")
 
 
 @test
@@ -258,7 +264,7 @@ def json_formats_are_told_apart():
     same(read("o.csv"), b"a\n1\n")
     for text in (b"", b"  \n", b'{"a":1} {"a":2}'):
         write("bad.json", text)
-        run("copy", "bad.json?format=document", "o.csv", code=1)  # no value is an error, as in n_structure_no_data
+        run("copy", "bad.json?format=document", "o.csv", code=1)  # a document is exactly one value
     write("n.json", b'[1,"x",null,{"v":2}]')
     run("copy", "n.json", "o.jsonl", "--wrap-scalars", "v")
     same(read("o.jsonl"), b'{"v":1}\n{"v":"x"}\n{"v":null}\n{"v":2}\n')
@@ -323,10 +329,15 @@ def null_spellings_read_as_null_and_come_back():
 
 
 @test
-def ragged_rows_can_be_padded_or_fatal():
+def ragged_rows_can_be_padded():
     write("a.csv", "a,b\n1\n1,2,3\n4,5\n")
     run("copy", "a.csv?ragged=pad", "o.jsonl")
     same(read("o.jsonl"), b'{"a":1,"b":null}\n{"a":1,"b":2,"field_3":3}\n{"a":4,"b":5}\n')
+
+
+@test
+def ragged_rows_can_be_fatal():
+    write("a.csv", "a,b\n1\n1,2,3\n4,5\n")
     write("o.csv", "old\n")
     result = run("copy", "a.csv?ragged=fail", "o.csv", code=None)
     expect(result.code in (1, 4), result)
@@ -400,11 +411,45 @@ def interrupts_end_with_130_and_143_and_publish_nothing():
             expect(0 < summary["read"] < 1000000, summary)
             same(read(target), b"old\n")
             same(leftovers(), [])
-    reader, writer = os.pipe()  # a source that says nothing
-    process = start("copy", "csv:-", "t.csv", stdin=os.fdopen(reader, "rb"))
-    time.sleep(0.2)
+
+
+def silent_source(said, *flags):
+    """A run whose standard input has said `said`, and then neither speaks nor ends. Returns it and the open end."""
+    reader, writer = os.pipe()
+    process = start("copy", "csv:-", "t.csv", *flags, stdin=os.fdopen(reader, "rb"))
+    os.write(writer, said)
+    time.sleep(0.3)
+    return process, writer
+
+
+@test
+def interrupts_end_a_run_whose_source_has_fallen_silent():
+    process, writer = silent_source(b"a,b\n1,2\n" * 50_000)
     process.signal(signal.SIGTERM)
     same(process.finish(10).code, 143)
+    os.close(writer)
+    same(leftovers(), [])
+
+
+@test
+def interrupts_end_a_run_whose_source_says_nothing():
+    process, writer = silent_source(b"")
+    process.signal(signal.SIGINT)
+    same(process.finish(5).code, 130)
+    os.close(writer)
+
+
+@test
+def a_time_out_ends_a_run_whose_source_has_fallen_silent():
+    process, writer = silent_source(b"a,b\n1,2\n" * 50_000, "--timeout", "300ms")
+    same(process.finish(10).code, 5)
+    os.close(writer)
+
+
+@test
+def a_time_out_ends_a_run_whose_source_says_nothing():
+    process, writer = silent_source(b"", "--timeout", "300ms")
+    same(process.finish(5).code, 5)
     os.close(writer)
 
 
@@ -417,9 +462,6 @@ def a_time_out_ends_with_code_5():
     balanced(result.summary())
     same(read("t.csv"), b"old\n")
     same(leftovers(), [])
-    reader, writer = os.pipe()
-    run("copy", "csv:-", "t.csv", "--timeout", "300ms", stdin=os.fdopen(reader, "rb"), code=5)
-    os.close(writer)
 
 
 @test
