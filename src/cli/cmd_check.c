@@ -57,7 +57,7 @@ int mr_cmd_check(mr_args *args)
     mr_buffer text;
     mr_cli_print_notes(&args->config, true);
     mr_buffer_init(&text, "the plan", MAX_TEXT_BYTES);
-    mr_code rc = args->connect ? try_ends(args, &err) : mr_run_check_options(&args->config, &err);
+    mr_code rc = args->connect ? try_ends(args, &err) : mr_run_check(&args->config, &err);
     if (rc == MR_OK) rc = put_plan(&args->config, &text, &err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);
     mr_buffer_done(&text);

@@ -113,26 +113,24 @@ static mr_code put_json(mr_buffer *out, mr_error *err)
     return json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
 }
 
-static mr_code unknown(const char *name, mr_error *err)
+static mr_code unknown_name(const char *name, mr_error *err)
 {
     mr_nearest near = mr_nearest_to(mr_slice_text(name));
     for (size_t i = 0; mr_sources[i] != NULL; i++)
         mr_nearest_offer(&near, mr_sources[i]->name);
     for (size_t i = 0; mr_destinations[i] != NULL; i++)
         mr_nearest_offer(&near, mr_destinations[i]->name);
-    const char *hint = mr_nearest_best(&near);
-    if (hint != NULL)
+    const char *best = mr_nearest_best(&near);
+    if (best != NULL)
         return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; did you mean '%s'?", name,
-                       hint);
+                       best);
     return mr_fail(err, MR_ERR_USAGE, "there is no connector '%s'; `millrace list` shows all",
                    name);
 }
 
-static mr_code put_one(mr_buffer *out, const char *name, mr_error *err)
+static mr_code put_one(mr_buffer *out, const mr_source_ops *source,
+                       const mr_destination_ops *destination, mr_error *err)
 {
-    const mr_source_ops *source = mr_source_find(mr_slice_text(name));
-    const mr_destination_ops *destination = mr_destination_find(mr_slice_text(name));
-    if (source == NULL && destination == NULL) return unknown(name, err);
     if (source != NULL) {
         MR_TRY(mr_buffer_printf(out, err, "%s as a source: %s\n", source->name, source->summary));
         MR_TRY(mr_option_print(source->options, MR_OPTION_STYLE_TEXT, out, err));
@@ -145,25 +143,49 @@ static mr_code put_one(mr_buffer *out, const char *name, mr_error *err)
     return MR_OK;
 }
 
-static mr_code put_one_json(mr_buffer *out, const char *name, mr_error *err)
+/* The array of options, behind `"options":` of an open object. */
+static mr_code put_json_options(mr_json_out *json, const mr_option *options, mr_error *err)
+{
+    mr_buffer text;
+    mr_buffer_init(&text, "the options", MAX_TEXT_BYTES);
+    const mr_code rc = mr_option_print(options, MR_OPTION_STYLE_JSON, &text, err);
+    mr_json_key(json, "options");
+    if (rc == MR_OK) mr_json_raw(json, mr_buffer_slice(&text));
+    mr_json_close(json, '}');
+    mr_buffer_done(&text);
+    return rc;
+}
+
+static mr_code put_json_one(mr_buffer *out, const mr_source_ops *source,
+                            const mr_destination_ops *destination, mr_error *err)
+{
+    mr_json_out json = {.out = out};
+    mr_json_open(&json, '{');
+    if (source != NULL) {
+        mr_json_key(&json, "source");
+        put_json_head(&json, source->name, source->summary);
+        put_json_capabilities(&json, source->capabilities);
+        MR_TRY(put_json_options(&json, source->options, err));
+    }
+    if (destination != NULL) {
+        mr_json_key(&json, "destination");
+        put_json_head(&json, destination->name, destination->summary);
+        mr_json_key(&json, "guarantee");
+        mr_json_text(&json, mr_slice_text(destination->guarantee));
+        put_json_capabilities(&json, destination->capabilities);
+        MR_TRY(put_json_options(&json, destination->options, err));
+    }
+    mr_json_close(&json, '}');
+    return json.failed ? mr_json_out_fail(&json, err) : mr_buffer_append_byte(out, '\n', err);
+}
+
+static mr_code put_named(mr_buffer *out, const char *name, bool as_json, mr_error *err)
 {
     const mr_source_ops *source = mr_source_find(mr_slice_text(name));
     const mr_destination_ops *destination = mr_destination_find(mr_slice_text(name));
-    if (source == NULL && destination == NULL) return unknown(name, err);
-    MR_TRY(mr_buffer_append(out, MR_SLICE("{\"source\":"), err));
-    MR_TRY(source != NULL ? mr_option_print(source->options, MR_OPTION_STYLE_JSON, out, err)
-                          : mr_buffer_append(out, MR_SLICE("null"), err));
-    MR_TRY(mr_buffer_append(out, MR_SLICE(",\"destination\":"), err));
-    MR_TRY(destination != NULL
-               ? mr_option_print(destination->options, MR_OPTION_STYLE_JSON, out, err)
-               : mr_buffer_append(out, MR_SLICE("null"), err));
-    return mr_buffer_append(out, MR_SLICE("}\n"), err);
-}
-
-static mr_code put_named(const mr_args *args, mr_buffer *out, mr_error *err)
-{
-    return args->json ? put_one_json(out, args->operands[0], err)
-                      : put_one(out, args->operands[0], err);
+    if (source == NULL && destination == NULL) return unknown_name(name, err);
+    return as_json ? put_json_one(out, source, destination, err)
+                   : put_one(out, source, destination, err);
 }
 
 int mr_cmd_list(mr_args *args)
@@ -171,7 +193,7 @@ int mr_cmd_list(mr_args *args)
     mr_error err = {0};
     mr_buffer text;
     mr_buffer_init(&text, "the list", MAX_TEXT_BYTES);
-    mr_code rc = args->operand_count > 0 ? put_named(args, &text, &err)
+    mr_code rc = args->operand_count > 0 ? put_named(&text, args->operands[0], args->json, &err)
                  : args->json            ? put_json(&text, &err)
                                          : put_all(&text, &err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);

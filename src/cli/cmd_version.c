@@ -11,6 +11,7 @@
 #include "cli/exit.h"
 #include "core/buffer.h"
 #include "core/simd.h"
+#include "format/codec.h"
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
@@ -35,11 +36,13 @@ static mr_code print_version(mr_buffer *out, mr_error *err)
     MR_TRY(mr_buffer_printf(out, err, "millrace %s\n", MR_VERSION));
     MR_TRY(mr_buffer_printf(out, err, "build: %s, %s\n", BUILD, COMPILER));
     MR_TRY(mr_buffer_printf(out, err, "cpu kernels: %s\n", kernels()));
-    return mr_buffer_printf(out, err,
-                            "codecs: gzip, deflate, zstd, lz4\nlibraries: zlib %s, zstd %s, lz4 "
-                            "%s, sqlite %s, libyaml %s\n",
-                            zlibVersion(), ZSTD_versionString(), LZ4_versionString(),
-                            sqlite3_libversion(), yaml_get_version_string());
+    MR_TRY(mr_buffer_append(out, MR_SLICE("codecs: "), err));
+    for (int codec = MR_CODEC_GZIP; codec <= MR_CODEC_LZ4; codec++)
+        MR_TRY(mr_buffer_printf(out, err, "%s%s", codec == MR_CODEC_GZIP ? "" : ", ",
+                                mr_codec_name((mr_codec)codec)));
+    return mr_buffer_printf(
+        out, err, "\nlibraries: zlib %s, zstd %s, lz4 %s, sqlite %s, libyaml %s\n", zlibVersion(),
+        ZSTD_versionString(), LZ4_versionString(), sqlite3_libversion(), yaml_get_version_string());
 }
 
 int mr_cmd_version(mr_args *args)

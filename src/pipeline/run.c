@@ -55,36 +55,31 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
     };
 }
 
+static mr_code set_source(mr_run *run, const mr_option *other, mr_error *err)
+{
+    const mr_endpoint *end = &run->config->source;
+    const char *name = mr_arena_printf(run->arena, "%s source", run->source->name);
+    if (name == NULL) return mr_arena_fail(run->arena, err);
+    MR_TRY(make_state(run, run->source->state_bytes, &run->source_state, err));
+    return set_options(run, end, name, run->source->options, other, run->source_state, err);
+}
+
+static mr_code set_destination(mr_run *run, const mr_option *other, mr_error *err)
+{
+    const mr_endpoint *end = &run->config->destination;
+    const char *name = mr_arena_printf(run->arena, "%s destination", run->destination->name);
+    if (name == NULL) return mr_arena_fail(run->arena, err);
+    MR_TRY(make_state(run, run->destination->state_bytes, &run->destination_state, err));
+    return set_options(run, end, name, run->destination->options, other, run->destination_state,
+                       err);
+}
+
 static mr_code find_source(mr_run *run, mr_error *err)
 {
     const char *name = run->config->source.connector;
     run->source = mr_source_find(mr_slice_text(name));
     if (run->source != NULL) return MR_OK;
     return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a source; see `millrace list`", name);
-}
-
-static mr_code open_source(mr_run *run, const mr_option *other, mr_error *err)
-{
-    const mr_endpoint *end = &run->config->source;
-    MR_TRY(find_source(run, err));
-    const char *name = mr_arena_printf(run->arena, "%s source", run->source->name);
-    if (name == NULL) return mr_arena_fail(run->arena, err);
-    MR_TRY(make_state(run, run->source->state_bytes, &run->source_state, err));
-    MR_TRY(set_options(run, end, name, run->source->options, other, run->source_state, err));
-    run->source_env = make_env(run, end);
-    return run->source->open(run->source_state, &run->source_env, err);
-}
-
-static mr_code open_destination(mr_run *run, const mr_option *other, mr_error *err)
-{
-    const mr_endpoint *end = &run->config->destination;
-    const char *name = mr_arena_printf(run->arena, "%s destination", run->destination->name);
-    if (name == NULL) return mr_arena_fail(run->arena, err);
-    MR_TRY(make_state(run, run->destination->state_bytes, &run->destination_state, err));
-    MR_TRY(
-        set_options(run, end, name, run->destination->options, other, run->destination_state, err));
-    run->destination_env = make_env(run, end);
-    return run->destination->open(run->destination_state, &run->destination_env, err);
 }
 
 static mr_code find_destination(mr_run *run, mr_error *err)
@@ -115,6 +110,13 @@ static const char *rejects_path(const mr_run *run)
     if (to == NULL || to[0] == 0 || strcmp(to, "-") == 0 || strncmp(to, "/dev/", 5) == 0)
         return "millrace.rejects.jsonl";
     return mr_arena_printf(run->arena, "%s.rejects.jsonl", to);
+}
+
+static mr_code open_destination(mr_run *run, mr_error *err)
+{
+    MR_TRY(set_destination(run, run->source->options, err));
+    run->destination_env = make_env(run, &run->config->destination);
+    return run->destination->open(run->destination_state, &run->destination_env, err);
 }
 
 /* Contradictions that only the opened ends can show. */
@@ -158,13 +160,29 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     const bool to_somewhere = (needs & MR_CONFIG_DESTINATION) != 0;
     if (to_somewhere) MR_TRY(find_destination(run, err));
     if (to_somewhere) MR_TRY(refuse_same_file(run, err));
-    MR_TRY(open_source(run, run->destination != NULL ? run->destination->options : NULL, err));
-    if (to_somewhere) MR_TRY(open_destination(run, run->source->options, err));
+    MR_TRY(find_source(run, err));
+    MR_TRY(set_source(run, run->destination != NULL ? run->destination->options : NULL, err));
+    run->source_env = make_env(run, &config->source);
+    MR_TRY(run->source->open(run->source_state, &run->source_env, err));
+    if (to_somewhere) MR_TRY(open_destination(run, err));
     MR_TRY(check_facts(run, err));
     const char *rejects = to_somewhere ? rejects_path(run) : NULL;
     if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
     mr_quarantine_init(&run->quarantine, rejects);
     return MR_OK;
+}
+
+mr_code mr_run_check(mr_pipeline_config *config, mr_error *err)
+{
+    mr_run *run = mr_arena_take(config->arena, sizeof *run); /* too large for the stack */
+    if (run == NULL) return mr_arena_fail(config->arena, err);
+    memset(run, 0, sizeof *run);
+    run->config = config;
+    run->arena = config->arena;
+    MR_TRY(find_source(run, err));
+    MR_TRY(find_destination(run, err));
+    MR_TRY(set_source(run, run->destination->options, err));
+    return set_destination(run, run->source->options, err);
 }
 
 void mr_run_cancel(mr_run *run)

@@ -64,8 +64,8 @@ MR_NODISCARD mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsign
                                  void (*warn)(void *context, const char *text), void *warn_context,
                                  mr_error *err);
 
-/* Checks the options of both ends against their connectors' tables without opening anything. */
-MR_NODISCARD mr_code mr_run_check_options(mr_pipeline_config *config, mr_error *err);
+/* Checks that both ends exist and have the options they were given; opens nothing. */
+MR_NODISCARD mr_code mr_run_check(mr_pipeline_config *config, mr_error *err);
 
 /* Finds out columns and types as far as the destination (or the caller, with `always`) wants to
  * know. `sample` > 0 looks at so many records at most. */

@@ -72,7 +72,7 @@ def unknown_verbs_flags_connectors_and_options_are_code_2_with_a_hint():
             (("copy", "null:", "b.csv"), ("null",)),
             (("pipeline", "csv", "jsn", "--source-path", "a.csv", "--dest-path", "b"), ("jsn", "json")),
             (("list", "cvs"), ("cvs", "csv")),
-            (("help", "cpoy"), ("cpoy", "copy")),
+            (("help", "cpoy"), ("cpoy",)),
             (("preview",), ("FROM",)),
             (("run",), ()),
             (("check", "missing.yaml"), ("missing.yaml",)),
@@ -103,7 +103,7 @@ def list_tells_what_there_is():
 
 @test
 def preview_shows_rows_types_and_rejects_and_writes_nothing():
-    write("a.csv", "id,price,day\n" + "".join("%d,%d.50,2024-01-%02d\n" % (n, n, n % 28 + 1) for n in range(100)) + "bad\n")
+    write("a.csv", "id,price,day\nbad\n" + "".join("%d,%d.50,2024-01-%02d\n" % (n, n, n % 28 + 1) for n in range(100)))
     before = os.listdir(".")
     text = run("preview", "a.csv", "-n", "5").out.decode()
     for part in ("id", "int", "price", "decimal", "day", "date", "0.50", "4.50", "too_few_fields"):
@@ -193,7 +193,9 @@ def check_finds_every_kind_of_mistake():
                          ("storage.mode: columnar", "performance.streaming_mode: true"))):
         write("bad.yaml", text)
         for verb in ("check", "run"):
-            one_line_error(run(verb, "bad.yaml", code=2), *parts)
+            result = run(verb, "bad.yaml", code=None)
+            same(result.code, 2, text, result)
+            one_line_error(result, *parts)
             expect(not os.path.exists("b.csv"), "a refused run wrote", text)
 
 
@@ -238,7 +240,7 @@ def quiet_means_quiet_and_progress_can_be_read_by_machines():
     same(result.out + result.err, b"")
     result = run("copy", "a.csv", "b.csv")
     expect(b"\r" not in result.out + result.err and b"\x1b" not in result.out + result.err, result)
-    result = run("copy", "generate:mixed10?rows=6000&rate=4000", "null:", "--progress", "json", "--summary", "off")
+    result = run("copy", "generate:mixed10?rows=9000&rate=4000", "null:", "--progress", "json", "--summary", "off")
     lines = [json.loads(line) for line in result.err.splitlines()]
     expect(len(lines) >= 1, "no progress", result)
 
