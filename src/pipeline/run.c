@@ -131,20 +131,6 @@ static mr_code check_facts(mr_run *run, mr_error *err)
     return mr_config_conflicts(run->config, &facts, err);
 }
 
-mr_code mr_run_check_options(mr_pipeline_config *config, mr_error *err)
-{
-    mr_run run = {.config = config, .arena = config->arena};
-    void *state;
-    MR_TRY(find_source(&run, err));
-    MR_TRY(find_destination(&run, err));
-    MR_TRY(make_state(&run, run.source->state_bytes, &state, err));
-    MR_TRY(set_options(&run, &config->source, "source", run.source->options,
-                       run.destination->options, state, err));
-    MR_TRY(make_state(&run, run.destination->state_bytes, &state, err));
-    return set_options(&run, &config->destination, "destination", run.destination->options,
-                       run.source->options, state, err);
-}
-
 mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
                     void (*warn)(void *context, const char *text), void *warn_context,
                     mr_error *err)
