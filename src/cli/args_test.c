@@ -52,7 +52,7 @@ MR_TEST(good_command_lines_are_accepted)
         "copy a.csv b.csv --batch_size 5",
         "copy -- a.csv b.csv",
         "copy a.csv b.csv --from-opt delimiter=; --from-opt null_values=a,b --to-opt crlf=true",
-        "copy a.csv b.csv --select a,b --rename a=b --limit 5 --sample 10% --infer off",
+        "copy a.csv b.csv --select a,b --rename a=b --limit 5 --infer off",
         "copy a.csv b.csv --max-rejects 5% --accept-rejects --on-error quarantine --rejects "
         "r.jsonl",
         "copy a.csv b.csv --summary json --progress off --log-level debug --log-format json",

@@ -227,13 +227,13 @@ static mr_code put_table(const mr_run *run, const shown_rows *rows, mr_buffer *o
     return rc;
 }
 
-/* What the reader could not take, up to the last row shown. */
-static mr_code put_rejects(const mr_report *report, mr_buffer *out, mr_error *err)
+/* What the reader could not take of the records looked at. */
+static mr_code put_rejects(const mr_ledger *ledger, mr_buffer *out, mr_error *err)
 {
     for (int i = 0; i < MR_REASON_COUNT; i++)
-        if (report->ledger.by_reason[i] > 0)
+        if (ledger->by_reason[i] > 0)
             MR_TRY(mr_buffer_printf(out, err, "%llu rejected: %s\n",
-                                    (unsigned long long)report->ledger.by_reason[i],
+                                    (unsigned long long)ledger->by_reason[i],
                                     mr_reason_name((mr_reason)i)));
     return MR_OK;
 }
@@ -260,7 +260,8 @@ static mr_code show(mr_run *run, shown_rows *rows, mr_error *err)
     mr_buffer text;
     mr_buffer_init(&text, "the preview", MAX_TEXT_BYTES);
     mr_code rc = put_table(run, rows, &text, err);
-    if (rc == MR_OK) rc = put_rejects(&report, &text, err);
+    if (rc == MR_OK)
+        rc = put_rejects(run->discovered ? &run->looked_at : &report.ledger, &text, err);
     if (rc == MR_OK) rc = put_closing(run, rows, &text, err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), err);
     mr_buffer_done(&text);

@@ -59,7 +59,6 @@ MR_TEST(defaults_are_those_documented)
     MR_EXPECT_I64(c->timeout_ns, ==, 0);
     MR_EXPECT_I64(c->timeouts.idle_ns, ==, 300000000000);
     MR_EXPECT_I64(c->infer.kind, ==, MR_INFER_FULL);
-    MR_EXPECT(c->sample >= 1 && c->sample <= 1);
     MR_EXPECT(c->observability.metrics_address == NULL);
     MR_EXPECT_I64(c->observability.log_level, ==, MR_LOG_INFO);
     mr_arena_done(&f.arena);
@@ -84,7 +83,6 @@ MR_TEST(a_pipeline_file_fills_everything)
         "select: [a, 'b,c']\n"
         "rename: {a: x, 'b,c': y}\n"
         "limit: 10\n"
-        "sample: 5%\n"
         "infer: sample:100\n"
         "max_rejects: 2.5%\n"
         "reliability: {dead_letter: {path: bad.jsonl}, circuit_breaker: {enabled: true, threshold: "
@@ -116,7 +114,6 @@ MR_TEST(a_pipeline_file_fills_everything)
     MR_EXPECT_TEXT(c->select.items[1], "b,c");
     MR_EXPECT_TEXT(c->rename.items[1].value, "y");
     MR_EXPECT_U64(c->limit, ==, 10);
-    MR_EXPECT(c->sample > 0.0499 && c->sample < 0.0501);
     MR_EXPECT_I64(c->infer.kind, ==, MR_INFER_SAMPLE);
     MR_EXPECT_U64(c->infer.records, ==, 100);
     MR_EXPECT_I64(c->reliability.max_rejects.kind, ==, MR_REJECTS_PERCENT);
@@ -127,7 +124,7 @@ MR_TEST(a_pipeline_file_fills_everything)
     MR_EXPECT_I64(c->timeout_ns, ==, 3600000000000);
     MR_EXPECT_I64(c->lossy, ==, MR_LOSSY_ALLOW);
     MR_EXPECT_TEXT(c->notes->next->text,
-                   "p.yaml:18:74: reliability.circuit_breaker has no effect: file "
+                   "p.yaml:17:74: reliability.circuit_breaker has no effect: file "
                    "connectors make no network requests");
     mr_arena_done(&f.arena);
 }
@@ -221,8 +218,6 @@ MR_TEST(wrong_files_are_refused_with_their_place)
          "built in this version"},
         {"max_rejects: 101%\n", "p.yaml:1:14: max_rejects: expected a count (100), a percentage "
                                 "(2.5%) or none, found '101%'"},
-        {"sample: 0\n", "p.yaml:1:9: sample: expected a share above 0 and up to 1 (0.1) or a "
-                        "percentage (10%), found '0'"},
         {"infer: sample:0\n",
          "p.yaml:1:8: infer: expected full, off or sample:N, found 'sample:0'"},
         {"memory_limit: 1MiB\n", "p.yaml:1:15: memory_limit: expected MiB (1024) or a size "

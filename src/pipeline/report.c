@@ -11,7 +11,7 @@
 #include "metrics/process.h"
 
 #define NS_PER_SECOND 1000000000.0
-#define LINE_EVERY_NS ((int64_t)2 * 1000 * 1000 * 1000)
+#define LINE_EVERY_NS ((int64_t)1000 * 1000 * 1000)
 
 static void percentiles(uint64_t out_us[3], const mr_histogram *histogram)
 {

@@ -321,7 +321,7 @@ static mr_code end_code(mr_end end, const mr_error *err)
 
 static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
 {
-    mr_ledger ledger;
+    mr_ledger *ledger = &run->looked_at;
     const bool rewinds = (abilities(run) & MR_CAP_REWIND) != 0;
     mr_engine_config config = engine_config(run);
     config.destination = &mr_destination_discover;
@@ -329,10 +329,10 @@ static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
     config.limit = limit;
     reset_view(run);
     if (run->source->begin != NULL) MR_TRY(run->source->begin(run->source_state, !rewinds, err));
-    const mr_end end = move(run, &config, "reading types", &ledger, err);
+    const mr_end end = move(run, &config, "reading types", ledger, err);
     if (end == MR_END_REJECTS) return MR_OK; /* the second pass says so, with the records */
     MR_TRY(end_code(end, err));
-    run->exact = limit == 0 || ledger.written < limit;
+    run->exact = limit == 0 || ledger->written < limit;
     return MR_OK;
 }
 

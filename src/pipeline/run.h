@@ -37,8 +37,9 @@ typedef struct mr_run {
     void *destination_state;
     mr_discovery discovery;
     bool discovered;
-    bool exact;       /* every value was looked at, not a sample */
-    mr_schema schema; /* of what reaches the destination: after select and rename */
+    mr_ledger looked_at; /* of the first pass */
+    bool exact;          /* every value was looked at, not a sample */
+    mr_schema schema;    /* of what reaches the destination: after select and rename */
     mr_shape shape;
     bool holds; /* records pass through the store */
     mr_hold hold;
