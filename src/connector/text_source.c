@@ -2,18 +2,33 @@
 #include "connector/text_source.h"
 
 #include <inttypes.h>
+#include <unistd.h>
 
 #include "core/clock.h"
+#include "core/file.h"
 
 #define HEAD_BYTES ((size_t)64 << 10)
 #define WAIT_MS    100 /* how often a source that waits looks whether the run is over */
 #define NS_PER_MS  ((int64_t)1000 * 1000)
+
+/* A file behind standard input has one position, which the first pass moves to the end: the next
+ * pass goes back to where the first began. Does nothing for pipes, and for files with names. */
+static void go_home(mr_text_source *s, const char *path)
+{
+    const int fd = mr_file_path_fd(path, STDIN_FILENO);
+    if (fd < 0) return;
+    if (s->begun)
+        (void)lseek(fd, (off_t)s->home, SEEK_SET);
+    else
+        s->home = (int64_t)lseek(fd, 0, SEEK_CUR);
+}
 
 static mr_code open_input(mr_text_source *s, mr_error *err)
 {
     const mr_connector_env *env = s->env;
     const char *path = mr_arena_copy(env->arena, env->path);
     if (path == NULL) return mr_arena_fail(env->arena, err);
+    go_home(s, path);
     const mr_input_options options = {
         .path = path,
         .codec = s->codec,

@@ -41,6 +41,7 @@ struct mr_text_source { /* the first member of a format's state */
     uint32_t file;               /* the current one */
     mr_slice file_name;
     mr_text_start start;
+    int64_t home;     /* where standard input stood; negative for a pipe */
     bool begun;       /* a pass has been made, or is being made */
     bool first_piece; /* of the current file is still to come */
     bool file_final;  /* the last piece of the current file has been handed out */

@@ -398,6 +398,31 @@ def standard_input_and_output_carry_records():
 
 
 @test
+def standard_input_may_be_a_file_and_begin_anywhere():
+    rows = b"".join(b"%d,x%d\n" % (n, n % 7) for n in range(120_000))
+    wanted = b"".join(b'{"a":%d,"b":"x%d"}\n' % (n, n % 7) for n in range(120_000))
+    for name, before, data in (("plain", b"", b"a,b\n" + rows), ("gz", b"", gz(b"a,b\n" + rows)),
+                               ("later", b"# a preface that somebody else has read\n", b"a,b\n" + rows)):
+        write("in", before + data)
+        for source in ("csv:-", "csv:/dev/stdin") if not before else ("csv:-",):
+            for workers in (1, 2, 8):
+                with open("in", "rb", buffering=0) as stream:
+                    stream.seek(len(before))
+                    summary = balanced(summary_of("copy", source, "o.jsonl", "--workers", workers, stdin=stream))
+                same(summary["written"], 120_000, name, source)
+                expect(read("o.jsonl") == wanted, name, source, workers)
+    write("bad.csv", "a,b\n1,2\n3\n4,5\n")
+    with open("bad.csv", "rb") as stream:
+        run("copy", "csv:-", "o.jsonl", stdin=stream, code=3)
+    same([(e["line"], e["byte_offset"], e["raw"]) for e in rejects("o.jsonl.rejects.jsonl")], [(3, 8, "3")])
+    with open("bad.csv", "rb") as stream:
+        same(json.loads(run("schema", "csv:-", stdin=stream).out)["records"], 2)
+    write("in.json", '{"a":1}\n{"b":2}\n')
+    with open("in.json", "rb") as stream:
+        same(run("copy", "json:-", "csv:-", stdin=stream).out, b"a,b\n1,\n,2\n")
+
+
+@test
 def interrupts_end_with_130_and_143_and_publish_nothing():
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         for target in ("t.csv", "t.json"):
