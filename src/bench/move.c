@@ -130,6 +130,7 @@ mr_code mr_bench_move_run(mr_bench *bench, const mr_bench_move *move, mr_bench_m
     MR_TRY(make_plan(bench, move, &p, err));
     MR_TRY(warm_up(bench, &p, moved, err));
     for (uint32_t run = 0; run < bench->runs; run++) {
+        if (p.out_path[0] != 0) unlink(p.out_path); /* freeing an old file is no part of it */
         MR_TRY(mr_bench_run(bench, &p.command, &moved->last, err));
         MR_TRY(expect_written(bench, &p, moved->last.output, err));
         MR_TRY(expect_same_output(&p, err));

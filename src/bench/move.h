@@ -5,8 +5,8 @@
  *
  * The first run is not measured: it warms the page cache, and what it wrote is looked at with care.
  * CSV made from CSV must have the input's SHA-256; JSON and what a codec packed is turned back into
- * CSV and must then have it. Every measured run must write the same bytes as the first one (quick
- * sum).
+ * CSV and must then have it. Every measured run writes a file that is not there yet, and must
+ * write the same bytes as the first one (quick sum).
  *
  * Thread: one. */
 #ifndef MR_BENCH_MOVE_H

@@ -2,19 +2,11 @@
 #include "connector/connectors.h"
 
 const mr_source_ops *const mr_sources[] = {
-    &mr_source_csv,
-    &mr_source_json,
-    &mr_source_sqlite,
-    &mr_source_generate,
-    NULL,
+    &mr_source_csv, &mr_source_json, &mr_source_sqlite, &mr_source_generate, NULL,
 };
 
 const mr_destination_ops *const mr_destinations[] = {
-    &mr_destination_csv,
-    &mr_destination_json,
-    &mr_destination_sqlite,
-    &mr_destination_null,
-    NULL,
+    &mr_destination_csv, &mr_destination_json, &mr_destination_sqlite, &mr_destination_null, NULL,
 };
 
 static bool same_name(mr_slice name, const char *known)

@@ -47,8 +47,9 @@ typedef struct mr_column {
     mr_buffer data;
 } mr_column;
 
-/* Where the rows of a batch came from, for error messages and quarantine. Places count from the piece that
- * the batch was read from, whose own place its job knows; for a source without text, from its start. */
+/* Where the rows of a batch came from, for error messages and quarantine. Places count from the
+ * piece that the batch was read from, whose own place its job knows; for a source without text,
+ * from its start. */
 typedef struct mr_origin {
     mr_slice source;      /* the file's or table's name; borrowed for the run */
     mr_slice bytes;       /* the input bytes that row_offset counts in; empty when there are none */

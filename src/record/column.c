@@ -199,8 +199,7 @@ mr_code mr_column_append_absents(mr_column *column, uint32_t row, uint32_t count
 void mr_column_truncate(mr_column *column, uint32_t rows)
 {
     column->data.len = column->offsets[rows];
-    if (column->null_count > 0)
-        column->null_count = mr_bits_count_zeros(column->validity, 0, rows);
+    if (column->null_count > 0) column->null_count = mr_bits_count_zeros(column->validity, 0, rows);
     if (column->absent_count > 0)
         column->absent_count = mr_bits_count_zeros(column->presence, 0, rows);
 }

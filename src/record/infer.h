@@ -14,8 +14,9 @@
 #include "record/batch.h"
 
 #define MR_INFER_SAMPLE_BYTES 40
-#define MR_INFER_FIRSTS       4 /* distinct types remembered; a column that has met more is text anyway \
-                                 */
+#define MR_INFER_FIRSTS                                                       \
+    4 /* distinct types remembered; a column that has met more is text anyway \
+       */
 
 /* The first value of one type in a column. */
 typedef struct mr_infer_first {

@@ -9,7 +9,7 @@
 #define LINE_BITS     32                  /* fraction bits of a slope */
 #define FINE_LINE_MAX (UINT64_C(1) << 29) /* range that leaves room for them */
 #define LINE_MAX      (UINT64_C(1) << 61) /* range beyond which no line is tried */
-#define DELTA_GAIN     16 /* deltas are slow to read alone: they must save this part at least */
+#define DELTA_GAIN    16 /* deltas are slow to read alone: they must save this part at least */
 #define PROBES        16
 #define DICT_SAMPLE   256u
 

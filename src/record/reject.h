@@ -43,7 +43,7 @@ typedef struct mr_reject {
     mr_reason reason;
     uint32_t
         row_before; /* rows of the batch that came before it; for a destination's reject, the row */
-    bool placed;         /* record, line, byte_offset and raw are set */
+    bool placed;    /* record, line, byte_offset and raw are set */
     uint64_t record; /* see mr_reject_list */
     uint64_t line;
     uint64_t byte_offset;
