@@ -7,6 +7,7 @@ DESTDIR ?=
 SECONDS ?= 600
 ONLY ?=
 RUNS ?= 7
+RUNNER ?=
 
 # $(call build,DIRECTORY,OPTIONS): configures and builds, with ninja if it is there by then; a directory keeps its
 # generator. $(call ctest,DIRECTORY): runs its tests.
@@ -98,11 +99,11 @@ stats: ## print the longest functions and files
 	@tools/stats
 
 ##@ Measure
-bench: all ## run every scenario, RUNS=7 times each, or ONLY=latency; results in bench/out
+bench: all ## run every scenario, RUNS=7 times each, or ONLY=latency; RUNNER='chrt -f 10' on a busy machine
 	@tools/setup bench
 	@mkdir -p bench/out
 	@for name in $(or $(ONLY),$$($(BUILD)/millrace bench list | cut -d' ' -f1)); do \
-		$(BUILD)/millrace bench $$name --runs $(RUNS) --json > bench/out/$$name.json || bad="$$bad $$name"; \
+		$(RUNNER) $(BUILD)/millrace bench $$name --runs $(RUNS) --json > bench/out/$$name.json || bad="$$bad $$name"; \
 		bench/report show bench/out/$$name.json; \
 	done; [ -z "$$bad" ] || { echo "failed:$$bad"; exit 1; }
 

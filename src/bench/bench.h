@@ -109,7 +109,8 @@ bool mr_bench_broken(const mr_bench *bench); /* a check did not hold */
 /* "must", "goal", "missed", or "" without a target: how far the median reaches. */
 const char *mr_bench_verdict(const mr_bench_figure *figure);
 
-/* The machine and how busy it is now, as one line; `out` has room for MR_BENCH_REMARK_BYTES. */
+/* The machine, how busy it is now, and how we are scheduled when that is special, as one line;
+ * `out` has room for MR_BENCH_REMARK_BYTES. */
 void mr_bench_machine(char *out);
 
 #endif

@@ -1,4 +1,5 @@
 /* SPDX-License-Identifier: MIT */
+#include <sched.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/utsname.h>
@@ -33,6 +34,7 @@ void mr_bench_machine(char *out)
     if (getloadavg(load, 1) != 1) load[0] = 0;
     const double gib =
         (double)sysconf(_SC_PHYS_PAGES) * (double)sysconf(_SC_PAGESIZE) / (double)(1u << 30);
-    snprintf(out, MR_BENCH_REMARK_BYTES, "%s, %ld cores, %.0f GiB, %.16s %.40s, load %.1f", model,
-             sysconf(_SC_NPROCESSORS_ONLN), gib, kernel.sysname, kernel.release, load[0]);
+    snprintf(out, MR_BENCH_REMARK_BYTES, "%s, %ld cores, %.0f GiB, %.16s %.40s, load %.1f%s", model,
+             sysconf(_SC_NPROCESSORS_ONLN), gib, kernel.sysname, kernel.release, load[0],
+             sched_getscheduler(0) == SCHED_OTHER ? "" : ", real-time scheduling");
 }
