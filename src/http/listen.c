@@ -88,7 +88,7 @@ static void set_port(struct sockaddr_storage *address, uint16_t port)
 
 static uint16_t bound_port(int fd)
 {
-    struct sockaddr_storage bound;
+    struct sockaddr_storage bound = {0};
     socklen_t len = sizeof bound;
     if (getsockname(fd, (struct sockaddr *)&bound, &len) != 0) return 0;
     return ntohs(bound.ss_family == AF_INET ? ((struct sockaddr_in *)&bound)->sin_port

@@ -119,6 +119,7 @@ static mr_code read_numbers(const mr_texts *texts, uint32_t first, uint32_t coun
     const size_t prefix_len = texts->prefix_len, suffix_len = texts->suffix_len;
     const size_t most = prefix_len + MR_NUMTEXT_MAX + suffix_len;
     int64_t values[BLOCK], scales[BLOCK];
+    MR_DCHECK(writer.kind != MR_TEXTS_DECIMALS || texts->second_bytes > 0);
     for (uint32_t done = 0; done < count; done += BLOCK) {
         const uint32_t some = count - done < BLOCK ? count - done : BLOCK;
         mr_ints_read(ints_of(texts), first + done, some, values);
@@ -250,7 +251,7 @@ static mr_code read_by_get(const mr_texts *entries, const int64_t *codes, uint32
                            mr_texts_reader *reader, mr_column *out, uint32_t row, mr_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
-        mr_slice text;
+        mr_slice text = {0};
         MR_TRY(mr_texts_get(entries, (uint32_t)codes[i], &reader->entries.data, &text, err));
         MR_TRY(mr_buffer_append(&out->data, text, err));
         out->offsets[row + i + 1] = (uint32_t)out->data.len;
