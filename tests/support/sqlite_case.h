@@ -165,7 +165,7 @@ typedef struct cell {
 static inline void put_cell(mr_batch *batch, uint32_t column, uint32_t row, const cell *value)
 {
     mr_column *to = &batch->columns[column];
-    /* a test gives as many cells as columns NOLINTNEXTLINE(clang-analyzer-core.*) */
+    /* NOLINTNEXTLINE(clang-analyzer-core.*): a test gives as many cells as columns */
     if (value->is == NO_VALUE) {
         mr_column_append_null(to, row);
     } else if (value->is == NO_KEY) {
