@@ -201,7 +201,7 @@ MR_TEST(opening_and_reading_without_memory_fails_cleanly)
         char name[16] = "memory-?";
         name[7] = (char)i;
         MR_EACH_ALLOC_FAILS(read_once(mr_test_at(name)));
-        name[7] = '[', name[8] = i, name[9] = ']';
+        name[7] = '[', name[8] = (char)i, name[9] = ']';
         MR_EACH_ALLOC_FAILS(read_once(mr_test_at(name)));
     }
 }

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * What peers cannot make the server do: wait, hold memory, hold connections. Over real sockets,
- * with deadlines of milliseconds. */
+ * with deadlines of milliseconds.
+ * Runs alone: beside others on two cores it may be late itself. */
 #include <errno.h>
 #include <sys/resource.h>
 #include <time.h>
