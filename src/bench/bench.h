@@ -90,8 +90,8 @@ typedef struct mr_bench_target {
 
 /* Adds a sample to the figure called so, which begins with its first sample. Samples beyond
  * MR_BENCH_MAX_SAMPLES and figures beyond MR_BENCH_MAX_FIGURES are a mistake of the scenario. */
-void mr_bench_sample(mr_bench *bench, const mr_bench_target *target, double value, const char *name,
-                     ...) MR_PRINTF(4, 5);
+void mr_bench_sample(mr_bench *bench, const mr_bench_target *target, double value,
+                     const char *format, ...) MR_PRINTF(4, 5);
 void mr_bench_note(mr_bench *bench, const char *format, ...) MR_PRINTF(2, 3);
 /* Returns `held`. */
 bool mr_bench_check(mr_bench *bench, bool held, const char *format, ...) MR_PRINTF(3, 4);

@@ -15,8 +15,6 @@
 #include "core/number.h"
 #include "core/tree.h"
 
-extern char **environ;
-
 #define READ_BYTES ((size_t)64 << 10)
 
 static double seconds_of(struct timeval t)

@@ -56,8 +56,8 @@ typedef struct mr_bench_answer {
     mr_error error;
 } mr_bench_answer;
 
-/* Adds a value; the name is formatted. Past MR_BENCH_MAX_VALUES they are lost. */
-void mr_bench_say(mr_bench_answer *answer, double value, const char *name, ...) MR_PRINTF(3, 4);
+/* Adds a value; `format` makes its name. Past MR_BENCH_MAX_VALUES they are lost. */
+void mr_bench_say(mr_bench_answer *answer, double value, const char *format, ...) MR_PRINTF(3, 4);
 /* The value called so; 0 when there is none. */
 double mr_bench_said(const mr_bench_answer *answer, const char *name);
 

@@ -22,8 +22,11 @@ static const char *short_number(char out[32], double value)
 {
     const double size = value < 0 ? -value : value;
     int digits = 0;
-    for (double limit = 1000; digits < 6 && size < limit; limit /= 10)
+    double limit = 1000;
+    while (digits < 6 && size < limit) {
+        limit /= 10;
         digits++;
+    }
     snprintf(out, 32, "%.*f", size == 0 ? 0 : digits, value);
     return out;
 }

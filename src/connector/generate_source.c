@@ -87,6 +87,7 @@ static uint32_t generate_abilities(void *state)
 
 static int64_t due_ns(const generate_source *s, uint64_t row)
 {
+    MR_DCHECK(s->rate > 0);
     return s->started_ns +
            (int64_t)((__extension__(unsigned __int128) row * 1000000000u) / s->rate);
 }

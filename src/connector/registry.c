@@ -1,13 +1,24 @@
 /* SPDX-License-Identifier: MIT */
 #include "connector/connectors.h"
 
+/* A line each: clang-format would not have it. */
+/* clang-format off */
 const mr_source_ops *const mr_sources[] = {
-    &mr_source_csv, &mr_source_json, &mr_source_sqlite, &mr_source_generate, NULL,
+    &mr_source_csv,
+    &mr_source_json,
+    &mr_source_sqlite,
+    &mr_source_generate,
+    NULL,
 };
 
 const mr_destination_ops *const mr_destinations[] = {
-    &mr_destination_csv, &mr_destination_json, &mr_destination_sqlite, &mr_destination_null, NULL,
+    &mr_destination_csv,
+    &mr_destination_json,
+    &mr_destination_sqlite,
+    &mr_destination_null,
+    NULL,
 };
+/* clang-format on */
 
 static bool same_name(mr_slice name, const char *known)
 {

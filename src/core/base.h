@@ -66,13 +66,13 @@ MR_INLINE bool mr_slice_is(mr_slice a, const char *text)
 MR_INLINE bool mr_slice_starts(mr_slice a, const char *prefix)
 {
     const size_t len = strlen(prefix);
-    return a.len >= len && memcmp(a.ptr, prefix, len) == 0;
+    return a.len >= len && (len == 0 || memcmp(a.ptr, prefix, len) == 0);
 }
 
 MR_INLINE bool mr_slice_ends(mr_slice a, const char *suffix)
 {
     const size_t len = strlen(suffix);
-    return a.len >= len && memcmp(a.ptr + a.len - len, suffix, len) == 0;
+    return a.len >= len && (len == 0 || memcmp(a.ptr + a.len - len, suffix, len) == 0);
 }
 
 /* The rest of `a` after its first `count` bytes. `count` is at most `a.len`. */

@@ -197,11 +197,11 @@ MR_TEST(opening_and_reading_without_memory_fails_cleanly)
     mr_test_put_packed("memory-3", MR_CODEC_GZIP, mr_test_lines(200000));
     mr_test_put_packed("memory-4", MR_CODEC_ZSTD, mr_test_lines(200000));
     mr_test_put_packed("memory-5", MR_CODEC_LZ4, mr_test_lines(200000));
-    for (char i = '1'; i <= '5'; i++) {
+    for (int i = '1'; i <= '5'; i++) {
         char name[16] = "memory-?";
-        name[7] = i;
+        name[7] = (char)i;
         MR_EACH_ALLOC_FAILS(read_once(mr_test_at(name)));
-        name[7] = '[', name[8] = i, name[9] = ']';
+        name[7] = '[', name[8] = (char)i, name[9] = ']';
         MR_EACH_ALLOC_FAILS(read_once(mr_test_at(name)));
     }
 }

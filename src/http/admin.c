@@ -156,6 +156,7 @@ static mr_code write_thread(const char *tid, bool first, mr_buffer *out, mr_erro
         name[name_len++] = (unsigned char)*c < 0x20 || *c == '"' || *c == '\\' ? '?' : *c;
     char state = '?';
     unsigned long long user = 0, kernel = 0;
+    /* NOLINTNEXTLINE(cert-err34-c): the kernel's own text */
     if (sscanf(close_at + 1, " %c %*s %*s %*s %*s %*s %*s %*s %*s %*s %*s %llu %llu", &state, &user,
                &kernel) != 3)
         return MR_OK;

@@ -115,7 +115,7 @@ static mr_code write_series(mr_metrics_sink *sink, const mr_series *series, mr_e
     mr_buffer *out = sink->out;
     if (series->kind == MR_SERIES_BUCKETS) {
         const mr_buckets *buckets = series->cell.buckets;
-        uint64_t counts[MR_METRIC_BOUNDS_MAX + 1];
+        uint64_t counts[MR_METRIC_BOUNDS_MAX + 1] = {0};
         for (size_t i = 0; i <= family->bound_count; i++)
             counts[i] = atomic_load_explicit(&buckets->counts[i], memory_order_relaxed);
         const uint64_t sum = atomic_load_explicit(&buckets->sum, memory_order_relaxed);

@@ -119,16 +119,18 @@ static mr_code read_numbers(const mr_texts *texts, uint32_t first, uint32_t coun
     const size_t prefix_len = texts->prefix_len, suffix_len = texts->suffix_len;
     const size_t most = prefix_len + MR_NUMTEXT_MAX + suffix_len;
     int64_t values[BLOCK], scales[BLOCK];
+    const bool scaled = writer.kind == MR_TEXTS_DECIMALS;
+    MR_DCHECK(scaled == (texts->second_bytes > 0));
     for (uint32_t done = 0; done < count; done += BLOCK) {
         const uint32_t some = count - done < BLOCK ? count - done : BLOCK;
         mr_ints_read(ints_of(texts), first + done, some, values);
-        if (texts->second_bytes > 0) mr_ints_read(second_of(texts), first + done, some, scales);
+        if (scaled) mr_ints_read(second_of(texts), first + done, some, scales);
         MR_TRY(mr_buffer_reserve(&out->data, some * most, err));
         char *base = out->data.ptr, *to = base + out->data.len;
         uint32_t *ends = out->offsets + row + done + 1;
         for (uint32_t i = 0; i < some; i++) {
             if (prefix_len > 0) to = put_bytes(to, prefix, prefix_len);
-            const unsigned scale = writer.kind == MR_TEXTS_DECIMALS ? (unsigned)scales[i] : 0;
+            const unsigned scale = scaled ? (unsigned)scales[i] : 0;
             to = put_number(&writer, to, values[i], scale);
             if (suffix_len > 0) to = put_bytes(to, suffix, suffix_len);
             ends[i] = (uint32_t)(to - base);
@@ -250,7 +252,7 @@ static mr_code read_by_get(const mr_texts *entries, const int64_t *codes, uint32
                            mr_texts_reader *reader, mr_column *out, uint32_t row, mr_error *err)
 {
     for (uint32_t i = 0; i < count; i++) {
-        mr_slice text;
+        mr_slice text = {0};
         MR_TRY(mr_texts_get(entries, (uint32_t)codes[i], &reader->entries.data, &text, err));
         MR_TRY(mr_buffer_append(&out->data, text, err));
         out->offsets[row + i + 1] = (uint32_t)out->data.len;

@@ -38,6 +38,7 @@ void mr_test_register(const char *name, void (*function)(void **state));
     do {                           \
         print_error(__VA_ARGS__);  \
         _fail(__FILE__, __LINE__); \
+        __builtin_unreachable();   \
     } while (0)
 
 #define MR_EXPECT(condition)                                          \

@@ -126,8 +126,9 @@ mr_wire_answer mr_wire_answer_of(mr_wire *wire, bool head_only)
     mr_wire_await(wire, "\r\n\r\n");
     const size_t head_len = (size_t)(strstr(wire->in.ptr, "\r\n\r\n") + 4 - wire->in.ptr);
     answer.head = mr_slice_of(wire->in.ptr, head_len);
-    const size_t body_len =
-        head_only ? 0 : strtoull(mr_wire_header(answer, "Content-Length").ptr, NULL, 10);
+    const mr_slice length = mr_wire_header(answer, "Content-Length");
+    MR_EXPECT(head_only || length.ptr != NULL);
+    const size_t body_len = head_only ? 0 : strtoull(length.ptr, NULL, 10);
     const unsigned start = now_ms();
     while (wire->in.len < head_len + body_len)
         if (!receive(wire, 1000) && (wire->ended || now_ms() - start > LIMIT_MS))
