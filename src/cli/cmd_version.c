@@ -10,8 +10,17 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "core/buffer.h"
+#include "core/poison.h"
 #include "core/simd.h"
 #include "format/codec.h"
+
+#if defined(MR_HAS_ASAN)
+#define SANITIZER ", address sanitizer"
+#elif defined(__SANITIZE_THREAD__)
+#define SANITIZER ", thread sanitizer"
+#else
+#define SANITIZER ""
+#endif
 
 #ifdef __clang__
 #define COMPILER "clang " __clang_version__
@@ -20,9 +29,9 @@
 #endif
 
 #ifdef NDEBUG
-#define BUILD "release"
+#define BUILD "release" SANITIZER
 #else
-#define BUILD "debug"
+#define BUILD "debug" SANITIZER
 #endif
 
 static const char *kernels(void)
