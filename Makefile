@@ -18,7 +18,7 @@ sources = $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null ||
 
 .DEFAULT_GOAL := all
 .PHONY: all run test asan tsan check check-gcc check-clang check-format check-layers check-lengths check-docs \
-	check-fresh tidy format stats fuzz fuzz-merge bench bench-compare benchmarks-md docs static size install help clean
+	check-fresh tidy format stats fuzz fuzz-merge bench bench-parts bench-compare benchmarks-md docs static size install help clean
 
 ##@ Use
 all: ## build build/millrace
@@ -106,6 +106,11 @@ bench: all ## run every scenario, RUNS=7 times each, or ONLY=latency; RUNNER='ch
 		$(RUNNER) $(BUILD)/millrace bench $$name --runs $(RUNS) --json > bench/out/$$name.json || bad="$$bad $$name"; \
 		bench/report show bench/out/$$name.json; \
 	done; [ -z "$$bad" ] || { echo "failed:$$bad"; exit 1; }
+
+bench-parts: ## build the benchmarks of single parts: build-bench/store_bench and its like
+	@tools/setup bench
+	@$(call build,build-bench,-DMR_TESTS=OFF -DMR_BENCH=ON)
+	@ls build-bench/*_bench
 
 bench-compare: all ## run the same jobs with Millrace, Miller and DuckDB, RUNS=7 times each, in turn
 	@bench/compare --runs $(RUNS) --millrace $(BUILD)/millrace
