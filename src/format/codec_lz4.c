@@ -8,9 +8,12 @@
 #include "core/mem.h"
 #include "format/codec_internal.h"
 
-#define FRAME_START_BYTES  7 /* LZ4F_HEADER_SIZE_MIN */
-#define BLOCK_HEADER_BYTES 4
-#define WRITE_STEP         (256u << 10) /* streamed input is compressed in parts of it */
+#define FRAME_START_BYTES    7 /* LZ4F_HEADER_SIZE_MIN */
+#define BLOCK_HEADER_BYTES   4
+#define CHECKSUM_BYTES       4
+#define FLAGS_AT             4 /* in a frame's header */
+#define FLAG_BLOCK_CHECKSUMS 0x10
+#define WRITE_STEP           (256u << 10) /* streamed input is compressed in parts of it */
 
 static void *counted_alloc(void *context, size_t size_bytes)
 {
@@ -37,7 +40,16 @@ static const LZ4F_CustomMem counted = {counted_alloc, counted_zalloc, counted_fr
 typedef struct unlz4 {
     LZ4F_dctx *context;
     size_t wanted;
+    uint64_t taken; /* of the frame */
+    bool has_block_checksums;
 } unlz4;
+
+static void begin_frame(unlz4 *self)
+{
+    self->wanted = FRAME_START_BYTES;
+    self->taken = 0;
+    self->has_block_checksums = false;
+}
 
 static mr_code open_unlz4(void **out_state, unsigned window_log_max, mr_error *err)
 {
@@ -49,7 +61,7 @@ static mr_code open_unlz4(void **out_state, unsigned window_log_max, mr_error *e
         mr_mem_free(self);
         return mr_fail(err, MR_ERR_NOMEM, "no memory left to read lz4");
     }
-    self->wanted = FRAME_START_BYTES;
+    begin_frame(self);
     *out_state = self;
     return MR_OK;
 }
@@ -58,7 +70,7 @@ static void reset_unlz4(void *state)
 {
     unlz4 *self = state;
     LZ4F_resetDecompressionContext(self->context);
-    self->wanted = FRAME_START_BYTES;
+    begin_frame(self);
 }
 
 static mr_code problem_of(size_t rc, mr_decode_step *step)
@@ -70,12 +82,28 @@ static mr_code problem_of(size_t rc, mr_decode_step *step)
 
 /* The library forgets what it made when it fails in the same call, so it gets one block at a time:
  * what it announces is the block and the header of the next, which is kept for a call of its own.
- */
+ * So is the checksum of a block, for an uncompressed one comes out before that is read. */
+static size_t most_input(const unlz4 *self)
+{
+    size_t most = self->wanted;
+    if (most > BLOCK_HEADER_BYTES) most -= BLOCK_HEADER_BYTES;
+    if (self->has_block_checksums && most > CHECKSUM_BYTES) most -= CHECKSUM_BYTES;
+    return most;
+}
+
+/* One byte of the frame's header says whether blocks have checksums. In a skippable frame it is a
+ * byte of the length, and then no harm is done. */
+static void note_flags(unlz4 *self, mr_slice taken)
+{
+    if (self->taken <= FLAGS_AT && taken.len > FLAGS_AT - self->taken)
+        self->has_block_checksums = (taken.ptr[FLAGS_AT - self->taken] & FLAG_BLOCK_CHECKSUMS) != 0;
+    self->taken += taken.len;
+}
+
 static mr_code step_unlz4(void *state, mr_decode_step *step)
 {
     unlz4 *self = state;
-    const size_t most =
-        self->wanted > BLOCK_HEADER_BYTES ? self->wanted - BLOCK_HEADER_BYTES : self->wanted;
+    const size_t most = most_input(self);
     size_t in_len = step->in_len < most ? step->in_len : most;
     size_t out_len = step->out_cap;
     const size_t rc = LZ4F_decompress(self->context, step->out, &out_len, step->in, &in_len, NULL);
@@ -83,7 +111,9 @@ static mr_code step_unlz4(void *state, mr_decode_step *step)
     step->in_used = in_len;
     step->out_made = out_len;
     step->piece_ended = rc == 0;
-    self->wanted = rc == 0 ? FRAME_START_BYTES : rc;
+    self->wanted = rc;
+    note_flags(self, mr_slice_of(step->in, in_len));
+    if (rc == 0) begin_frame(self);
     return MR_OK;
 }
 

@@ -232,6 +232,91 @@ MR_TEST(all_bytes_before_a_wrong_checksum_are_delivered_into_every_room)
     }
 }
 
+/* The same bytes and the same code wherever the input is cut, one byte at a time included, and
+ * `len` bytes of them. */
+static void expect_same_before_damage(mr_codec codec, mr_slice packed, size_t len)
+{
+    static const size_t rooms[] = {1, 7, 64, 100000};
+    mr_buffer out = new_buffer();
+    mr_decompressor *stream = new_decompressor(codec);
+    for (size_t split = 0; split <= packed.len; split++)
+        for (size_t i = 0; i < 2 * MR_COUNT_OF(rooms); i++) {
+            mr_buffer_reset(&out);
+            MR_EXPECT_CODE(
+                decode(stream, packed, split, i % 2 == 0 ? 1 : packed.len, rooms[i / 2], &out),
+                MR_ERR_INPUT);
+            MR_EXPECT_U64(out.len, ==, len);
+        }
+    mr_decompressor_close(stream);
+    mr_buffer_done(&out);
+}
+
+/* A zstd frame that announces 256 + `announced` bytes and holds raw blocks of `first` and `last`.
+ */
+static void put_raw_blocks(unsigned announced, unsigned first, unsigned last, mr_buffer *to)
+{
+    static const char zeros[1000];
+    const char header[] = {0x28,
+                           (char)0xb5,
+                           0x2f,
+                           (char)0xfd,
+                           0x40, /* content size in two bytes, no checksum */
+                           0x2a, /* a window of 40 KiB */
+                           (char)announced,
+                           (char)(announced >> 8)};
+    const unsigned sizes[] = {first, last};
+    MR_EXPECT_OK(mr_buffer_append(to, mr_slice_of(header, sizeof header), &err));
+    for (unsigned i = 0; i < 2; i++) {
+        const unsigned block = sizes[i] << 3 | i; /* size, type 0: raw, last or not */
+        const char bytes[] = {(char)block, (char)(block >> 8), (char)(block >> 16)};
+        MR_EXPECT_OK(mr_buffer_append(to, mr_slice_of(bytes, sizeof bytes), &err));
+        MR_EXPECT_OK(mr_buffer_append(to, mr_slice_of(zeros, sizes[i]), &err));
+    }
+}
+
+MR_TEST(raw_zstd_blocks_that_are_not_what_is_announced_come_out_alike_however_cut)
+{
+    static const struct {
+        unsigned announced, first, last, delivered;
+    } table[] = {
+        {0, 300, 1, 256},     /* too much in a block that others follow, */
+        {0, 100, 200, 256},   /* in the last, */
+        {0, 256, 1, 256},     /* behind a block that is just enough */
+        {100, 100, 200, 299}, /* too little: known with the last byte */
+        {100, 300, 1, 300},   /* ... which is held back */
+        {100, 300, 0, 300},
+    };
+    for (size_t i = 0; i < MR_COUNT_OF(table); i++) {
+        mr_buffer packed = new_buffer();
+        put_raw_blocks(table[i].announced, table[i].first, table[i].last, &packed);
+        expect_same_before_damage(MR_CODEC_ZSTD, mr_buffer_slice(&packed), table[i].delivered);
+        mr_buffer_done(&packed);
+    }
+}
+
+MR_TEST(raw_zstd_blocks_that_are_what_is_announced_are_read)
+{
+    static const unsigned table[][3] = {{0, 256, 0}, {0, 0, 256}, {0, 255, 1}, {744, 1, 999}};
+    static const char zeros[1000];
+    for (size_t i = 0; i < MR_COUNT_OF(table); i++) {
+        mr_buffer packed = new_buffer();
+        put_raw_blocks(table[i][0], table[i][1], table[i][2], &packed);
+        expect_decodes(MR_CODEC_ZSTD, mr_buffer_slice(&packed),
+                       mr_slice_of(zeros, 256 + table[i][0]));
+        mr_buffer_done(&packed);
+    }
+}
+
+MR_TEST(an_uncompressed_lz4_block_comes_out_before_its_wrong_checksum)
+{
+    /* Version 1, independent blocks with checksums; blocks of at most 64 KiB; then "hello". */
+    expect_same_before_damage(MR_CODEC_LZ4,
+                              mr_slice_of("\x04\x22\x4d\x18\x70\x40\xad\x05\x00\x00\x80"
+                                          "hello\xde\xad\xbe\xef\x00\x00\x00\x00",
+                                          24),
+                              5);
+}
+
 MR_TEST(every_changed_byte_is_an_error_or_harmless_and_never_a_crash)
 {
     EACH_CODEC(codec)

@@ -11,6 +11,8 @@
 
 #define FRAME_START_BYTES  5 /* the least a frame can be known by */
 #define BLOCK_HEADER_BYTES 3
+#define HOLDS_MORE         "a block holds more than its frame's header allows"
+#define BLOCK_TYPE_BITS    6 /* of the first byte of it; all clear: a raw block */
 
 static void *counted_alloc(void *context, size_t size_bytes)
 {
@@ -30,8 +32,23 @@ static const ZSTD_customMem counted = {counted_alloc, counted_free, NULL};
 
 typedef struct unzstd {
     ZSTD_DCtx *context;
-    size_t wanted; /* what the library said it needs for the next step */
+    size_t wanted;                         /* what the library said it needs for the next step */
+    char header[ZSTD_FRAMEHEADERSIZE_MAX]; /* of the frame, as far as it was seen */
+    size_t header_len;
+    bool is_in_header;
+    bool is_raw;           /* the block: its bytes as they are */
+    bool is_sized;         /* the header announced how much the frame holds; */
+    uint64_t content_left; /* of that */
 } unzstd;
+
+static void begin_frame(unzstd *self)
+{
+    self->wanted = FRAME_START_BYTES;
+    self->header_len = 0;
+    self->is_in_header = true;
+    self->is_raw = false;
+    self->is_sized = false;
+}
 
 static mr_code open_unzstd(void **out_state, unsigned window_log_max, mr_error *err)
 {
@@ -42,7 +59,7 @@ static mr_code open_unzstd(void **out_state, unsigned window_log_max, mr_error *
         return mr_fail(err, MR_ERR_NOMEM, "no memory left to read zstd");
     }
     (void)ZSTD_DCtx_setParameter(self->context, ZSTD_d_windowLogMax, (int)window_log_max);
-    self->wanted = FRAME_START_BYTES;
+    begin_frame(self);
     *out_state = self;
     return MR_OK;
 }
@@ -51,7 +68,7 @@ static void reset_unzstd(void *state)
 {
     unzstd *self = state;
     (void)ZSTD_DCtx_reset(self->context, ZSTD_reset_session_only);
-    self->wanted = FRAME_START_BYTES;
+    begin_frame(self);
 }
 
 static mr_code problem_of(size_t rc, mr_decode_step *step)
@@ -62,26 +79,86 @@ static mr_code problem_of(size_t rc, mr_decode_step *step)
         step->problem = "its window is larger than limits.zstd_window_log allows";
         return MR_ERR_LIMIT;
     case ZSTD_error_dictionary_wrong: step->problem = "it needs a dictionary"; return MR_ERR_INPUT;
+    case ZSTD_error_dstSize_tooSmall: /* of the library's buffer, which the header determines */
+        step->problem = HOLDS_MORE;
+        return MR_ERR_INPUT;
     default: step->problem = ZSTD_getErrorName(rc); return MR_ERR_INPUT;
     }
 }
 
-/* The library forgets what it made when it fails in the same call, so it gets one block at a time:
- * what it announces is the block and the header of the next, which is kept for a call of its own.
- * That is also its fastest way, straight from our buffer. */
+/* Keeps the frame's header until it says how much the frame holds. */
+static void note_header(unzstd *self, mr_slice taken)
+{
+    if (taken.len > sizeof self->header - self->header_len)
+        taken.len = sizeof self->header - self->header_len;
+    memcpy(self->header + self->header_len, taken.ptr, taken.len);
+    self->header_len += taken.len;
+    ZSTD_frameHeader known;
+    if (ZSTD_getFrameHeader(&known, self->header, self->header_len) != 0) return;
+    self->is_in_header = false;
+    self->is_sized =
+        known.frameType == ZSTD_frame && known.frameContentSize != ZSTD_CONTENTSIZE_UNKNOWN;
+    self->content_left = known.frameContentSize;
+}
+
+/* How much input the library may get in one call. It forgets what it made when it fails in the same
+ * call, so it gets one block at a time: what it announces is the block and the header of the next,
+ * which is kept for a call of its own. That is also its fastest way, straight from our buffer.
+ *
+ * Only of a raw block does a part come out for a part of its input. So that the same bytes come out
+ * of a damaged frame however its input is cut, a raw block stops where the library could fail: at
+ * the announced size, and before the last byte, with which the frame's size is compared. */
+static size_t most_input(const unzstd *self)
+{
+    const ZSTD_nextInputType_e next =
+        self->is_in_header ? ZSTDnit_frameHeader : ZSTD_nextInputType(self->context);
+    size_t most = self->wanted;
+    if ((next == ZSTDnit_block || next == ZSTDnit_frameHeader) && most > BLOCK_HEADER_BYTES)
+        most -= BLOCK_HEADER_BYTES;
+    if (!self->is_raw || (next != ZSTDnit_block && next != ZSTDnit_lastBlock)) return most;
+    if (next == ZSTDnit_lastBlock && most > 1) most--;
+    if (!self->is_sized || most <= self->content_left) return most;
+    return self->content_left > 0 ? (size_t)self->content_left : 1;
+}
+
+static bool is_at_block(const unzstd *self)
+{
+    return self->wanted == BLOCK_HEADER_BYTES && !self->is_in_header &&
+           ZSTD_nextInputType(self->context) == ZSTDnit_blockHeader;
+}
+
+/* The library compares sizes only where a block with something in it ends the frame, and lets more
+ * pass when it has a large buffer from an earlier frame. */
+static mr_code check_size(unzstd *self, mr_decode_step *step)
+{
+    if (!self->is_sized) return MR_OK;
+    if (step->out_made > self->content_left) {
+        step->out_made = (size_t)self->content_left;
+        step->problem = HOLDS_MORE;
+        return MR_ERR_INPUT;
+    }
+    self->content_left -= step->out_made;
+    if (!step->piece_ended || self->content_left == 0) return MR_OK;
+    step->problem = "its frame holds less than the header announces";
+    return MR_ERR_INPUT;
+}
+
 static mr_code step_unzstd(void *state, mr_decode_step *step)
 {
     unzstd *self = state;
-    const size_t most =
-        self->wanted > BLOCK_HEADER_BYTES ? self->wanted - BLOCK_HEADER_BYTES : self->wanted;
+    const size_t most = most_input(self);
     ZSTD_inBuffer in = {step->in, step->in_len < most ? step->in_len : most, 0};
     ZSTD_outBuffer out = {step->out, step->out_cap, 0};
+    if (in.size > 0 && is_at_block(self)) self->is_raw = (step->in[0] & BLOCK_TYPE_BITS) == 0;
     const size_t rc = ZSTD_decompressStream(self->context, &out, &in);
     step->in_used = in.pos;
     step->out_made = out.pos;
     if (ZSTD_isError(rc)) return problem_of(rc, step);
     step->piece_ended = rc == 0;
-    self->wanted = rc == 0 ? FRAME_START_BYTES : rc;
+    self->wanted = rc;
+    if (self->is_in_header && in.pos > 0) note_header(self, mr_slice_of(step->in, in.pos));
+    MR_TRY(check_size(self, step));
+    if (rc == 0) begin_frame(self);
     return MR_OK;
 }
 
