@@ -307,6 +307,16 @@ MR_TEST(raw_zstd_blocks_that_are_what_is_announced_are_read)
     }
 }
 
+MR_TEST(a_zstd_frame_that_only_begins_like_a_skippable_one_is_refused_however_cut)
+{
+    /* Behind two bytes of a skippable frame's magic, the magic of the format's version 0.6. */
+    static const char bytes[] = "\x50\x2a\x26\xb5\x2f\xfd\x50\x2a\x42\x3a\xd9\x87\x3a\x21\x7d"
+                                "\x51\xf8\x0c\xaf\xe3\x62\xec\xec\x6b\x76\x53\xd1\x28\xb5\x2f"
+                                "\x0b\xac\xbd\x6e\x90\x00\x00";
+    expect_same_before_damage(MR_CODEC_ZSTD, mr_slice_of(bytes, sizeof bytes - 1), 0);
+    expect_same_before_damage(MR_CODEC_ZSTD, mr_slice_of(bytes + 2, sizeof bytes - 3), 0);
+}
+
 MR_TEST(an_uncompressed_lz4_block_comes_out_before_its_wrong_checksum)
 {
     /* Version 1, independent blocks with checksums; blocks of at most 64 KiB; then "hello". */

@@ -3,6 +3,7 @@
  * zstd, by libzstd. Its custom allocators are declared for static linking only, and exported by the
  * shared library of every distribution. */
 #define ZSTD_STATIC_LINKING_ONLY
+#include <assert.h>
 #include <zstd.h>
 #include <zstd_errors.h>
 
@@ -33,7 +34,7 @@ static const ZSTD_customMem counted = {counted_alloc, counted_free, NULL};
 typedef struct unzstd {
     ZSTD_DCtx *context;
     size_t wanted;                         /* what the library said it needs for the next step */
-    char header[ZSTD_FRAMEHEADERSIZE_MAX]; /* of the frame, as far as it was seen */
+    char header[ZSTD_FRAMEHEADERSIZE_MAX]; /* of the frame, until it is whole */
     size_t header_len;
     bool is_in_header;
     bool is_raw;           /* the block: its bytes as they are */
@@ -86,19 +87,36 @@ static mr_code problem_of(size_t rc, mr_decode_step *step)
     }
 }
 
-/* Keeps the frame's header until it says how much the frame holds. */
-static void note_header(unzstd *self, mr_slice taken)
+/* Gathers the frame's header, which the library then gets in one call: in parts it would take some
+ * bytes in the middle of a header for the start of a frame, of an obsolete format for example. */
+static mr_code step_header(unzstd *self, mr_decode_step *step)
 {
-    if (taken.len > sizeof self->header - self->header_len)
-        taken.len = sizeof self->header - self->header_len;
-    memcpy(self->header + self->header_len, taken.ptr, taken.len);
-    self->header_len += taken.len;
+    const size_t part = step->in_len < self->wanted ? step->in_len : self->wanted;
+    const size_t len = self->header_len + part;
     ZSTD_frameHeader known;
-    if (ZSTD_getFrameHeader(&known, self->header, self->header_len) != 0) return;
+    if (part == 0) return MR_OK;
+    memcpy(self->header + self->header_len, step->in, part);
+    size_t rc = ZSTD_getFrameHeader(&known, self->header, len);
+    if (ZSTD_isError(rc)) return problem_of(rc, step);
+    step->in_used = part;
+    self->header_len = len;
+    if (rc > 0) {
+        self->wanted = rc - len;
+        return MR_OK;
+    }
+    ZSTD_inBuffer in = {self->header, len, 0};
+    ZSTD_outBuffer out = {step->out, step->out_cap, 0};
+    rc = ZSTD_decompressStream(self->context, &out, &in);
+    if (ZSTD_isError(rc)) return problem_of(rc, step);
+    assert(in.pos == len && out.pos == 0);
     self->is_in_header = false;
     self->is_sized =
         known.frameType == ZSTD_frame && known.frameContentSize != ZSTD_CONTENTSIZE_UNKNOWN;
     self->content_left = known.frameContentSize;
+    self->wanted = rc;
+    step->piece_ended = rc == 0; /* an empty skippable frame */
+    if (rc == 0) begin_frame(self);
+    return MR_OK;
 }
 
 /* How much input the library may get in one call. It forgets what it made when it fails in the same
@@ -110,11 +128,9 @@ static void note_header(unzstd *self, mr_slice taken)
  * the announced size, and before the last byte, with which the frame's size is compared. */
 static size_t most_input(const unzstd *self)
 {
-    const ZSTD_nextInputType_e next =
-        self->is_in_header ? ZSTDnit_frameHeader : ZSTD_nextInputType(self->context);
+    const ZSTD_nextInputType_e next = ZSTD_nextInputType(self->context);
     size_t most = self->wanted;
-    if ((next == ZSTDnit_block || next == ZSTDnit_frameHeader) && most > BLOCK_HEADER_BYTES)
-        most -= BLOCK_HEADER_BYTES;
+    if (next == ZSTDnit_block && most > BLOCK_HEADER_BYTES) most -= BLOCK_HEADER_BYTES;
     if (!self->is_raw || (next != ZSTDnit_block && next != ZSTDnit_lastBlock)) return most;
     if (next == ZSTDnit_lastBlock && most > 1) most--;
     if (!self->is_sized || most <= self->content_left) return most;
@@ -123,7 +139,7 @@ static size_t most_input(const unzstd *self)
 
 static bool is_at_block(const unzstd *self)
 {
-    return self->wanted == BLOCK_HEADER_BYTES && !self->is_in_header &&
+    return self->wanted == BLOCK_HEADER_BYTES &&
            ZSTD_nextInputType(self->context) == ZSTDnit_blockHeader;
 }
 
@@ -146,6 +162,7 @@ static mr_code check_size(unzstd *self, mr_decode_step *step)
 static mr_code step_unzstd(void *state, mr_decode_step *step)
 {
     unzstd *self = state;
+    if (self->is_in_header) return step_header(self, step);
     const size_t most = most_input(self);
     ZSTD_inBuffer in = {step->in, step->in_len < most ? step->in_len : most, 0};
     ZSTD_outBuffer out = {step->out, step->out_cap, 0};
@@ -156,7 +173,6 @@ static mr_code step_unzstd(void *state, mr_decode_step *step)
     if (ZSTD_isError(rc)) return problem_of(rc, step);
     step->piece_ended = rc == 0;
     self->wanted = rc;
-    if (self->is_in_header && in.pos > 0) note_header(self, mr_slice_of(step->in, in.pos));
     MR_TRY(check_size(self, step));
     if (rc == 0) begin_frame(self);
     return MR_OK;
