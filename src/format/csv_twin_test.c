@@ -2,7 +2,8 @@
  *
  * The reader against a twin that reads section 4.1 aloud, one byte after the other, with all bytes
  * in hand: on random inputs of few different bytes, under random options, for every kernel and for
- * many ways to cut the bytes. */
+ * many ways to cut the bytes.
+ * One thread: a reader and its twin. */
 #include "support/csv_transcript.h"
 #include "support/test.h"
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * Random JSON, right and spoilt, read by each twin of the kernels and by a slow and obvious reader:
- * all must say the same, however the bytes are cut. And what was written reads back as it was. */
+ * all must say the same, however the bytes are cut. And what was written reads back as it was.
+ * One thread: a reader and its twins. */
 #include "support/json_naive.h"
 #include "support/test.h"
 

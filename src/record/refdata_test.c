@@ -1,4 +1,7 @@
-/* SPDX-License-Identifier: MIT */
+/* SPDX-License-Identifier: MIT
+ *
+ * Every reference set is made to its sum, in pieces of any size.
+ * One thread: a generator has one owner. */
 #include "record/refdata.h"
 
 #include "core/sha256.h"

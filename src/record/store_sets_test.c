@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: MIT
  *
  * The reference sets in the store: what a record takes, that it comes back as the same file, and
- * that the figures are honest (specs/pipeline.md section 6). */
+ * that the figures are honest (specs/pipeline.md section 6).
+ * One thread: a store has one owner. */
 #include "record/refdata.h"
 #include "record/store.h"
 
