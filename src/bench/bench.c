@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <strings.h>
 #include <unistd.h>
 
 #define ARENA_BYTES ((size_t)4 << 20)
@@ -53,7 +54,7 @@ void mr_bench_close(mr_bench *bench)
 const mr_bench_scenario *mr_bench_find(const char *name)
 {
     for (const mr_bench_scenario *s = mr_bench_scenarios; s->name != NULL; s++)
-        if (strcmp(s->name, name) == 0) return s;
+        if (strcmp(s->name, name) == 0 || strcasecmp(s->id, name) == 0) return s;
     return NULL;
 }
 

@@ -72,6 +72,7 @@ typedef struct mr_bench_scenario {
 
 /* All of them, in the order of `all`; ends with a zeroed entry. */
 extern const mr_bench_scenario mr_bench_scenarios[];
+/* By name or by id, in either case of letters. */
 const mr_bench_scenario *mr_bench_find(const char *name);
 
 /* Makes the scratch directory under $TMPDIR (/tmp). */
