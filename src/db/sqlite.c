@@ -243,12 +243,12 @@ mr_code mr_sqlite_open(mr_sqlite *db, const char *path, const mr_sqlite_options 
     memset(db, 0, sizeof *db);
     set_name(db, path);
     MR_TRY(init(err));
-    MR_TRY(check_path(db, path, options->mode, err));
+    if (!options->in_memory) MR_TRY(check_path(db, path, options->mode, err));
     /* "./" in front keeps ":memory:" and "file:x?mode=ro" what they are here: names of files. */
     char full[MAX_PATH_BYTES + 3];
     snprintf(full, sizeof full, "%s%s", path[0] == '/' ? "" : "./", path);
-    const int rc =
-        sqlite3_open_v2(full, &db->handle, flags[options->mode] | SQLITE_OPEN_NOMUTEX, NULL);
+    const int rc = sqlite3_open_v2(options->in_memory ? ":memory:" : full, &db->handle,
+                                   flags[options->mode] | SQLITE_OPEN_NOMUTEX, NULL);
     mr_code code = rc == SQLITE_OK ? configure(db, options, err)
                                    : mr_sqlite_fail(db, rc, "open the database", err);
     if (code == MR_OK) return MR_OK;

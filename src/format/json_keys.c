@@ -1,50 +1,15 @@
 /* SPDX-License-Identifier: MIT */
 #include "format/json_keys.h"
 
-#include <sys/random.h>
-
+#include "core/hash.h"
 #include "core/mem.h"
 
 #define FIRST_KEYS      32u
 #define MAX_NAMES_BYTES ((size_t)256 << 20)
 
-__extension__ typedef unsigned __int128 u128;
-
-/* The product's halves folded together: every bit of the result depends on all bits of both. */
-MR_INLINE uint64_t fold(uint64_t a, uint64_t b)
-{
-    const u128 product = (u128)a * b;
-    return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-/* Eight bytes a step, each multiplied into a secret: who does not know the seed cannot choose keys
- * that collide. */
-static uint32_t hash_name(uint64_t seed, mr_slice name)
-{
-    uint64_t hash = seed ^ name.len * 0x9e3779b97f4a7c15u;
-    size_t i = 0;
-    for (; i + 8 <= name.len; i += 8) {
-        uint64_t word;
-        memcpy(&word, name.ptr + i, 8);
-        hash = fold(hash ^ word, seed ^ 0xa0761d6478bd642fu);
-    }
-    uint64_t word = 0;
-    if (i < name.len) memcpy(&word, name.ptr + i, name.len - i);
-    hash = fold(hash ^ word, seed ^ 0xe7037ed1a0b428dbu);
-    return (uint32_t)(hash ^ hash >> 32);
-}
-
-static uint64_t draw_seed(void)
-{
-    uint64_t seed = 0;
-    if (getrandom(&seed, sizeof seed, GRND_NONBLOCK) != sizeof seed)
-        seed ^= (uint64_t)(uintptr_t)&seed; /* at least where the stack lies */
-    return seed | 1;
-}
-
 void mr_json_keys_init(mr_json_keys *keys)
 {
-    *keys = (mr_json_keys){.first = MR_JSON_NO_KEY, .seed = draw_seed()};
+    *keys = (mr_json_keys){.first = MR_JSON_NO_KEY, .seed = mr_hash_draw_seed()};
     mr_buffer_init(&keys->names, "the names of JSON keys", MAX_NAMES_BYTES);
 }
 
@@ -59,7 +24,7 @@ void mr_json_keys_done(mr_json_keys *keys)
 uint32_t mr_json_keys_find(const mr_json_keys *keys, mr_slice name)
 {
     if (keys->count == 0) return MR_JSON_NO_KEY;
-    const uint32_t hash = hash_name(keys->seed, name), mask = keys->index_slots - 1;
+    const uint32_t hash = mr_hash(keys->seed, name), mask = keys->index_slots - 1;
     for (uint32_t at = hash & mask; keys->index[at] != 0; at = (at + 1) & mask) {
         const uint32_t number = keys->index[at] - 1;
         if (keys->items[number].hash == hash &&
@@ -123,7 +88,7 @@ mr_code mr_json_keys_add(mr_json_keys *keys, mr_slice name, uint32_t *out, mr_er
     const uint32_t number = keys->count++;
     mr_json_named_key *key = &keys->items[number];
     key->follows = MR_JSON_NO_KEY;
-    key->hash = hash_name(keys->seed, name);
+    key->hash = mr_hash(keys->seed, name);
     key->name_at = name_at;
     key->name_len = name.len;
     make_piece(key, name);

@@ -35,6 +35,7 @@ typedef struct mr_feed_watcher {
  * rest, one after the other. mr_feed_next() finds the following entry. */
 typedef struct mr_feed_entry {
     uint32_t size; /* of the entry, a multiple of 8 */
+    uint32_t back; /* size of the entry before it in the ring; the feed's */
     uint32_t stream_len, type_len, data_len, metadata_len, id_text_len;
     bool has_body, has_data, has_metadata;
     mr_uuid id;

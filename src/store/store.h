@@ -27,6 +27,7 @@
 #define MR_STORE_STORE_H
 
 #include "core/arena.h"
+#include "core/pool.h"
 #include "metrics/registry.h"
 #include "store/message.h"
 #include "store/name.h"
@@ -124,7 +125,8 @@ typedef enum mr_op_kind {
 } mr_op_kind;
 
 typedef struct mr_op {
-    struct mr_op *next; /* the store's, between submit and done */
+    struct mr_op *next; /* this and `task` are the store's, between submit and done */
+    mr_task task;
     mr_op_kind kind;
     mr_space *
         space; /* NULL for MR_OP_SPACE_*; must stay referenced until done: the caller's reference */
@@ -140,12 +142,14 @@ typedef struct mr_new_message {
     mr_slice stream, type; /* not empty, checked by the caller (store/name.h) */
     mr_slice data;         /* a JSON object */
     mr_slice metadata;     /* the same; ptr NULL: none */
-    mr_uuid id;            /* when has_id; else one is made */
+    mr_uuid id;            /* when has_id; else one is made and put here */
     bool has_id, has_expected;
     int64_t expected; /* the stream's version before this message; -1 = empty */
     /* results */
     bool duplicate; /* the id was there with the same stream, type and data: positions are its */
     int64_t position, global_position;
+    int64_t time_us;
+    uint32_t slot; /* the backend's */
 } mr_new_message;
 
 /* Appends `count` messages to one or several streams, all or nothing. An id that exists in the same
@@ -283,9 +287,8 @@ typedef struct mr_space_info {
 } mr_space_info;
 
 typedef struct mr_info_op {
-    mr_op op;        /* MR_OP_INFO */
-    mr_arena *arena; /* for the texts of `info` */
-    mr_space_info info;
+    mr_op op;           /* MR_OP_INFO */
+    mr_space_info info; /* its texts live as long as the space is referenced */
 } mr_info_op;
 
 /* --- Namespaces --- */

@@ -1,0 +1,286 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * Reading: messages first, then versions, lists and the rest. Every statement sees one moment of
+ * the database, whatever the writer does meanwhile. */
+#include "core/scan.h"
+#include "store/sqlite_internal.h"
+
+/* --- Messages
+ * ------------------------------------------------------------------------------------- */
+
+static mr_sq_statement statement_of(const mr_read_op *op)
+{
+    switch (op->scope) {
+    case MR_READ_STREAM:
+        if (op->by_global)
+            return op->backwards ? MR_SQ_READ_STREAM_GLOBAL_DOWN : MR_SQ_READ_STREAM_GLOBAL_UP;
+        if (op->backwards) return MR_SQ_READ_STREAM_DOWN;
+        return op->no_bodies ? MR_SQ_LOOK_STREAM_UP : MR_SQ_READ_STREAM_UP;
+    case MR_READ_CATEGORY:
+        if (op->backwards) return MR_SQ_READ_CATEGORY_DOWN;
+        return op->no_bodies && op->correlation.len == 0 ? MR_SQ_LOOK_CATEGORY_UP
+                                                         : MR_SQ_READ_CATEGORY_UP;
+    case MR_READ_ALL: break;
+    }
+    if (op->backwards) return MR_SQ_READ_ALL_DOWN;
+    return op->no_bodies && op->correlation.len == 0 ? MR_SQ_LOOK_ALL_UP : MR_SQ_READ_ALL_UP;
+}
+
+static mr_slice column_or_none(const mr_sqlite_stmt *stmt, int at)
+{
+    if (mr_sqlite_column_type(stmt, at) == SQLITE_NULL) return (mr_slice){0};
+    const mr_slice text = mr_sqlite_column_blob(stmt, at);
+    return text.ptr != NULL ? text : MR_SLICE("");
+}
+
+static void message_of(const mr_sqlite_stmt *stmt, mr_message *out)
+{
+    out->global_position = mr_sqlite_column_i64(stmt, 0);
+    out->position = mr_sqlite_column_i64(stmt, 1);
+    out->time_us = mr_sqlite_column_i64(stmt, 2);
+    mr_sq_column_id(stmt, 3, &out->id);
+    out->type = mr_sqlite_column_blob(stmt, 4);
+    out->stream = mr_sqlite_column_blob(stmt, 5);
+    out->data = column_or_none(stmt, 6);
+    out->metadata = column_or_none(stmt, 7);
+}
+
+/* Whether metadata names a correlation stream of the category that is wanted (specification 1.4).
+ */
+static bool correlates(const mr_read_op *op, mr_slice metadata)
+{
+    char name[MR_STREAM_NAME_MAX + 1];
+    mr_slice stream;
+    if (op->correlation.len == 0) return true;
+    if (metadata.ptr == NULL || !mr_json_member_text(metadata, MR_SLICE("correlationStreamName"),
+                                                     name, sizeof name, &stream))
+        return false;
+    return mr_slice_equal(mr_stream_category(stream), op->correlation);
+}
+
+static bool is_wanted(const mr_read_op *op, const mr_message *message)
+{
+    if (op->type.len > 0 && !mr_slice_equal(op->type, message->type)) return false;
+    if (op->group.size > 0 && !mr_group_owns(op->group, message->stream)) return false;
+    return correlates(op, message->metadata);
+}
+
+static bool take(mr_read_op *op, const mr_message *message)
+{
+    op->taken++;
+    op->last_position = message->position;
+    op->last_global = message->global_position;
+    if (!op->take(op, message)) {
+        op->stopped = true;
+        return false;
+    }
+    return op->limit < 0 || op->taken < (uint64_t)op->limit;
+}
+
+static mr_code step_through(mr_sqlite_stmt *stmt, mr_read_op *op, mr_error *err)
+{
+    mr_message message;
+    bool row = true;
+    int64_t last = -1;
+    while (op->limit != 0) {
+        MR_TRY(mr_sqlite_step(stmt, &row, err));
+        if (!row) break;
+        message_of(stmt, &message);
+        last = message.global_position;
+        if (is_wanted(op, &message) && !take(op, &message)) break;
+    }
+    /* Until the end of what could be seen the caller's figure holds, and what came after it. */
+    if (row || last > op->seen_global) op->seen_global = last;
+    return MR_OK;
+}
+
+/* The id of the stream or category that is read; 0 when there is none. */
+static mr_code find_scope(mr_sq_link *link, const mr_read_op *op, int64_t *out, mr_error *err)
+{
+    const bool is_stream = op->scope == MR_READ_STREAM;
+    const mr_sq_statement which = is_stream ? MR_SQ_STREAM_FIND : MR_SQ_CATEGORY_FIND;
+    *out = 0;
+    if (op->scope == MR_READ_ALL) return MR_OK;
+    mr_sqlite_stmt *stmt = mr_sq_get(link, which, err);
+    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sqlite_bind_text(stmt, 1, op->name, err));
+    return mr_sq_integer(link, which, 0, out, err);
+}
+
+static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
+{
+    int64_t id;
+    op->taken = 0;
+    op->stopped = false;
+    MR_TRY(find_scope(link, op, &id, err));
+    if (id == 0 && op->scope != MR_READ_ALL) return MR_OK;
+    mr_sqlite_stmt *stmt = mr_sq_get(link, statement_of(op), err);
+    if (stmt == NULL) return err->code;
+    if (op->scope != MR_READ_ALL) MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 2, op->from, err));
+    const mr_code rc = step_through(stmt, op, err);
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+/* --- The rest
+ * ------------------------------------------------------------------------------------- */
+
+static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
+{
+    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_STREAM_FIND, err);
+    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sqlite_bind_text(stmt, 1, op->stream, err));
+    bool row = false;
+    const mr_code rc = mr_sqlite_step(stmt, &row, err);
+    const int64_t id = row ? mr_sqlite_column_i64(stmt, 0) : 0;
+    op->version = row ? mr_sqlite_column_i64(stmt, 2) : -1;
+    mr_sqlite_reset(stmt);
+    if (rc != MR_OK || !row) return rc;
+    int64_t last;
+    stmt = mr_sq_get(link, MR_SQ_STREAM_VERSION, err);
+    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
+    MR_TRY(mr_sq_integer(link, MR_SQ_STREAM_VERSION, -1, &last, err));
+    if (last > op->version) op->version = last;
+    return MR_OK;
+}
+
+static mr_code last_of_stream(mr_sq_link *link, int64_t id, mr_stream_info *info, bool *out_any,
+                              mr_error *err)
+{
+    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_STREAMS_LAST, err);
+    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
+    *out_any = false;
+    const mr_code rc = mr_sqlite_step(stmt, out_any, err);
+    if (*out_any) {
+        info->version = mr_sqlite_column_i64(stmt, 0);
+        info->last_time_us = mr_sqlite_column_i64(stmt, 1);
+    }
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code read_streams(mr_sq_link *link, mr_streams_op *op, mr_error *err)
+{
+    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_STREAMS, err);
+    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sqlite_bind_text(stmt, 1, op->after, err));
+    MR_TRY(mr_sqlite_bind_text(stmt, 2, op->prefix, err));
+    mr_code rc = MR_OK;
+    for (uint32_t count = 0; count < op->limit;) {
+        bool row = false, any = false;
+        rc = mr_sqlite_step(stmt, &row, err);
+        if (rc != MR_OK || !row) break;
+        mr_stream_info info = {.name = mr_sqlite_column_text(stmt, 1)};
+        if (info.name.len < op->prefix.len ||
+            memcmp(info.name.ptr, op->prefix.ptr, op->prefix.len) != 0)
+            break;
+        rc = last_of_stream(link, mr_sqlite_column_i64(stmt, 0), &info, &any, err);
+        if (rc != MR_OK) break;
+        if (!any) continue; /* truncated to nothing */
+        op->take(op, &info);
+        count++;
+    }
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code read_categories(mr_sq_link *link, mr_categories_op *op, mr_error *err)
+{
+    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_CATEGORIES, err);
+    if (stmt == NULL) return err->code;
+    mr_code rc;
+    bool row = false;
+    while ((rc = mr_sqlite_step(stmt, &row, err)) == MR_OK && row) {
+        const mr_category_info info = {.name = mr_sqlite_column_text(stmt, 0),
+                                       .stream_count = (uint64_t)mr_sqlite_column_i64(stmt, 1),
+                                       .message_count = (uint64_t)mr_sqlite_column_i64(stmt, 2)};
+        op->take(op, &info);
+    }
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code read_info(mr_sq_link *link, mr_info_op *op, mr_error *err)
+{
+    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_TOTALS, err);
+    if (stmt == NULL) return err->code;
+    bool row = false;
+    int64_t size;
+    const mr_code rc = mr_sqlite_step(stmt, &row, err);
+    op->info.message_count = row ? (uint64_t)mr_sqlite_column_i64(stmt, 0) : 0;
+    op->info.stream_count = row ? (uint64_t)mr_sqlite_column_i64(stmt, 1) : 0;
+    mr_sqlite_reset(stmt);
+    MR_TRY(rc);
+    MR_TRY(mr_sq_integer(link, MR_SQ_LAST_TIME, INT64_MIN, &op->info.last_time_us, err));
+    MR_TRY(mr_sq_integer(link, MR_SQ_SIZE, 0, &size, err));
+    op->info.size_bytes = (uint64_t)size;
+    return MR_OK;
+}
+
+static mr_code read_consumer(mr_sq_link *link, mr_consumer_op *op, mr_error *err)
+{
+    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_CONSUMER_GET, err);
+    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sqlite_bind_text(stmt, 1, op->name, err));
+    bool row = false;
+    const mr_code rc = mr_sqlite_step(stmt, &row, err);
+    op->position = row ? mr_sqlite_column_i64(stmt, 0) : -1;
+    op->time_us = row ? mr_sqlite_column_i64(stmt, 1) : 0;
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code read_rules(mr_sq_link *link, mr_setting_op *op, mr_error *err)
+{
+    const mr_sq_statement which = op->each != NULL ? MR_SQ_RULES_EACH : MR_SQ_RULES_GET;
+    mr_sqlite_stmt *stmt = mr_sq_get(link, which, err);
+    if (stmt == NULL) return err->code;
+    if (op->each == NULL) MR_TRY(mr_sqlite_bind_text(stmt, 1, op->target, err));
+    op->rules = (mr_rules){0};
+    mr_code rc;
+    bool row = false;
+    while ((rc = mr_sqlite_step(stmt, &row, err)) == MR_OK && row) {
+        const mr_rules rules = {.max_age_s = (uint64_t)mr_sqlite_column_i64(stmt, 0),
+                                .max_count = (uint64_t)mr_sqlite_column_i64(stmt, 1),
+                                .max_messages = (uint64_t)mr_sqlite_column_i64(stmt, 2),
+                                .max_bytes = (uint64_t)mr_sqlite_column_i64(stmt, 3)};
+        op->rules = rules;
+        if (op->each != NULL) op->each(op, mr_sqlite_column_text(stmt, 4), &rules);
+    }
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code read_op(mr_sq_link *link, mr_op *op, mr_error *err)
+{
+    switch (op->kind) {
+    case MR_OP_READ: return read_messages(link, (mr_read_op *)op, err);
+    case MR_OP_VERSION: return read_version(link, (mr_version_op *)op, err);
+    case MR_OP_STREAMS: return read_streams(link, (mr_streams_op *)op, err);
+    case MR_OP_CATEGORIES: return read_categories(link, (mr_categories_op *)op, err);
+    case MR_OP_INFO: return read_info(link, (mr_info_op *)op, err);
+    case MR_OP_CONSUMER_GET: return read_consumer(link, (mr_consumer_op *)op, err);
+    case MR_OP_SETTING_GET: return read_rules(link, (mr_setting_op *)op, err);
+    case MR_OP_APPEND:
+    case MR_OP_IMPORT:
+    case MR_OP_CLEAR:
+    case MR_OP_TRUNCATE:
+    case MR_OP_CONSUMER_SET:
+    case MR_OP_SETTING_SET:
+    case MR_OP_SPACE_CREATE:
+    case MR_OP_SPACE_DELETE:
+    case MR_OP_SPACE_LIST:
+    case MR_OP_SPACE_ROTATE: break; /* not given to readers */
+    }
+    return MR_OK;
+}
+
+void mr_sq_read(mr_sq_link *link, mr_op *op)
+{
+    mr_error err;
+    op->fault.code = MR_FAULT_NONE;
+    if (read_op(link, op, &err) != MR_OK) mr_op_fail_storage(op, &err);
+}
