@@ -1,11 +1,11 @@
 /* SPDX-License-Identifier: MIT
  *
- * support/scan_twin.h - a slow and obvious JSON reader to compare store/scan.h with: it recurses,
+ * support/scan_twin.h - a slow and obvious JSON reader to compare core/scan.h with: it recurses,
  * looks at one byte at a time and writes what a reader of the text would learn.
  *
  *     {"a":[1,"\u0041",null]}     transcript   { k1:a [ n1 s1:A z ] }
  *
- * scan_says() writes the same transcript through store/scan.h, pulling every value.
+ * scan_says() writes the same transcript through core/scan.h, pulling every value.
  *
  * Thread: none; tests are single. */
 #ifndef MR_TESTS_SUPPORT_SCAN_TWIN_H
@@ -13,7 +13,7 @@
 
 #include "core/buffer.h"
 #include "core/utf8.h"
-#include "store/scan.h"
+#include "core/scan.h"
 
 static inline void say(mr_buffer *out, const char *text, size_t len)
 {
@@ -255,7 +255,7 @@ static inline bool scan_says(mr_scan *scan, mr_arena *arena, mr_buffer *out)
     return true;
 }
 
-/* NULL when store/scan.h says of `input` what the twin says, else what they differ in. */
+/* NULL when core/scan.h says of `input` what the twin says, else what they differ in. */
 static inline const char *scan_differs(mr_slice input, bool *out_accepted)
 {
     const char *why = NULL;

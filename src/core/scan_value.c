@@ -3,7 +3,7 @@
  * What scanned values say: decoding, keeping, numbers, members. */
 #include "core/number.h"
 #include "core/utf8.h"
-#include "store/scan.h"
+#include "core/scan.h"
 
 #define WORD_MAX 64 /* bytes of a key that is asked for */
 /* How much longer a text can become: one wrong byte becomes the three of U+FFFD. */

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: MIT */
-#include "store/scan.h"
+#include "core/scan.h"
 
 #include "core/number.h"
 #include "core/simd.h"

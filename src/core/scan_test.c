@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * The scanner beside its slow twin (support/scan_twin.h), the public JSON suite, and tables. */
-#include "store/scan.h"
+#include "core/scan.h"
 
 #include <dirent.h>
 

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * store/scan.h - reads JSON (RFC 8259) where it lies: strict, one pass, no recursion, no memory.
+ * core/scan.h - reads JSON (RFC 8259) where it lies: strict, one pass, no recursion, no memory.
  *
  *     [ "stream.write" , "account-1" , {"type":"Opened", "data":{...}} ]
  *       '- value 1 -'    '- value 2    '- value 3, with MR_SCAN_SPACED -'
@@ -20,8 +20,8 @@
  *     if (!mr_scan_finish(&scan)) return mr_scan_fail(&scan, err);
  *
  * Thread: values, no sharing. */
-#ifndef MR_STORE_SCAN_H
-#define MR_STORE_SCAN_H
+#ifndef MR_CORE_SCAN_H
+#define MR_CORE_SCAN_H
 
 #include "core/arena.h"
 
