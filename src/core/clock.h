@@ -50,4 +50,11 @@ MR_HOT size_t mr_format_time(char *out, int64_t seconds, uint32_t nanoseconds, u
 /* The same for wall nanoseconds (years 1677 to 2262). */
 MR_HOT size_t mr_format_wall(char *out, int64_t wall_ns, unsigned digits);
 
+/* Reads RFC 3339 with any offset (`2026-01-02T03:04:05.678+02:00`) as microseconds since 1970 in
+ * UTC; further digits are cut off. False for all else: days that do not exist, leap seconds,
+ * lower-case letters, years that leave 0000 to 9999. */
+MR_HOT bool mr_parse_time(mr_slice text, int64_t *out_us);
+/* The same for `2026-01-02`: its first moment. */
+bool mr_parse_day(mr_slice text, int64_t *out_us);
+
 #endif

@@ -1,18 +1,19 @@
 /* SPDX-License-Identifier: MIT
  *
- * core/sha256.h - SHA-256 (FIPS 180-4), for tests and benchmarks that check data against published
- * sums. Plain: a few hundred MB a second.
+ * core/sha256.h - SHA-256 (FIPS 180-4): of tokens, and of data that is checked against published
+ * sums. The work is libmd's.
  *
  * Thread: owned by one thread. */
 #ifndef MR_CORE_SHA256_H
 #define MR_CORE_SHA256_H
 
+#include <sha2.h>
+
 #include "core/base.h"
 
 typedef struct mr_sha256 {
-    uint32_t state[8];
+    SHA2_CTX state;
     uint64_t length; /* bytes so far */
-    unsigned char block[64];
 } mr_sha256;
 
 void mr_sha256_init(mr_sha256 *sum);
