@@ -140,12 +140,10 @@ static char *put_mended(char *out, const char *p, const char *end)
         const char *stop = escape != NULL ? escape : end;
         out = put_text(out, (mr_slice){p, (size_t)(stop - p)});
         if (escape == NULL) break;
-        uint32_t code_point = 0;
+        uint32_t code_point;
         const size_t len = escape[1] == 'u' ? read_unicode(escape, end, &code_point) : 2;
-        if (code_point == MR_UTF8_REPLACEMENT)
-            memcpy(out, "\\ufffd", len);
-        else
-            memcpy(out, escape, len);
+        const bool lone = len == 6 && hex4(escape + 2) >= 0xd800 && hex4(escape + 2) < 0xe000;
+        memcpy(out, lone ? "\\ufffd" : escape, len);
         out += len;
         p = escape + len;
     }

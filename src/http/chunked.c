@@ -107,6 +107,13 @@ static uint8_t step(mr_http_chunked *chunked, const mr_http_limits *limits, uint
     }
 }
 
+/* Takes `len` bytes of the present chunk's data as given on. */
+static void pass_data(mr_http_chunked *chunked, size_t len)
+{
+    chunked->size -= len;
+    if (chunked->size == 0) chunked->state = DATA_RETURN;
+}
+
 /* Copies as much data as there is; returns how much. */
 static size_t take_data(mr_http_chunked *chunked, mr_slice bytes, mr_buffer *body)
 {
@@ -118,9 +125,14 @@ static size_t take_data(mr_http_chunked *chunked, mr_slice bytes, mr_buffer *bod
                              : fail(chunked, 503, "no memory left for the body");
         return 0;
     }
-    chunked->size -= len;
-    if (chunked->size == 0) chunked->state = DATA_RETURN;
+    pass_data(chunked, len);
     return len;
+}
+
+static mr_http_progress progress_of(const mr_http_chunked *chunked)
+{
+    if (chunked->state == DONE) return MR_HTTP_DONE;
+    return chunked->state == BAD ? MR_HTTP_BAD : MR_HTTP_MORE;
 }
 
 mr_http_progress mr_http_chunked_parse(mr_http_chunked *chunked, const mr_http_limits *limits,
@@ -135,6 +147,31 @@ mr_http_progress mr_http_chunked_parse(mr_http_chunked *chunked, const mr_http_l
             chunked->state = step(chunked, limits, body_bytes_max, bytes.ptr[at++]);
     }
     *out_used = at;
-    if (chunked->state == DONE) return MR_HTTP_DONE;
-    return chunked->state == BAD ? MR_HTTP_BAD : MR_HTTP_MORE;
+    return progress_of(chunked);
+}
+
+mr_http_progress mr_http_chunked_decode(mr_http_chunked *chunked, const mr_http_limits *limits,
+                                        uint64_t body_bytes_max, char *bytes, size_t len,
+                                        size_t *out_data, size_t *out_used)
+{
+    size_t at = 0, data = 0;
+    while (at < len && chunked->state < DONE) {
+        if (chunked->state != DATA) {
+            chunked->state = step(chunked, limits, body_bytes_max, bytes[at++]);
+            continue;
+        }
+        const size_t some = (size_t)mr_min_u64(chunked->size, len - at);
+        if (data != at) memmove(bytes + data, bytes + at, some);
+        pass_data(chunked, some);
+        at += some;
+        data += some;
+    }
+    *out_data = data;
+    *out_used = at;
+    return progress_of(chunked);
+}
+
+uint64_t mr_http_chunked_expects(const mr_http_chunked *chunked)
+{
+    return chunked->state == DATA ? chunked->size : 0;
 }

@@ -35,4 +35,15 @@ MR_NODISCARD MR_HOT mr_http_progress mr_http_chunked_parse(mr_http_chunked *chun
                                                            uint64_t body_bytes_max, mr_slice bytes,
                                                            mr_buffer *body, size_t *out_used);
 
+/* The same without a buffer: the data in `bytes` is moved to its front, `out_data` of them. What
+ * came before a fault counts. */
+MR_NODISCARD MR_HOT mr_http_progress mr_http_chunked_decode(mr_http_chunked *chunked,
+                                                            const mr_http_limits *limits,
+                                                            uint64_t body_bytes_max, char *bytes,
+                                                            size_t len, size_t *out_data,
+                                                            size_t *out_used);
+
+/* Bytes of data that the present chunk still has; 0 between chunks. */
+uint64_t mr_http_chunked_expects(const mr_http_chunked *chunked);
+
 #endif

@@ -25,16 +25,19 @@ void mr_http_phase_begin(mr_http_connection *connection, uint32_t phase_ms)
     mr_loop_timer_set(loop, &connection->timer, loop->now_ns + phase_ms * 1000000ull);
 }
 
-/* Bytes moved earn their phase the time they take at the slowest rate allowed. */
-void mr_http_phase_extend(mr_http_connection *connection, uint32_t phase_ms, size_t bytes)
+/* The time they take at the slowest rate allowed. */
+uint64_t mr_http_earned_ns(const mr_http_connection *connection, uint64_t bytes)
 {
     const uint64_t rate = connection->server->limits.rate_bytes_per_s_min;
+    return rate == 0 ? 0 : bytes / rate * 1000000000u + bytes % rate * 1000000000u / rate;
+}
+
+void mr_http_phase_extend(mr_http_connection *connection, uint32_t phase_ms, size_t bytes)
+{
     connection->phase_bytes += bytes;
-    const uint64_t earned_ns = rate == 0 ? 0
-                                         : connection->phase_bytes / rate * 1000000000u +
-                                               connection->phase_bytes % rate * 1000000000u / rate;
     mr_loop_timer_set(&connection->server->loop, &connection->timer,
-                      connection->phase_ns + phase_ms * 1000000ull + earned_ns);
+                      connection->phase_ns + phase_ms * 1000000ull +
+                          mr_http_earned_ns(connection, connection->phase_bytes));
 }
 
 static bool is_idle(const mr_http_connection *connection)
@@ -74,6 +77,10 @@ static void on_deadline(mr_timer *timer)
     case MR_HTTP_READ_BODY:
         mr_counter_add(count->timeouts_body, 1);
         mr_http_connection_fault(connection, 408, "the body did not arrive in time");
+        break;
+    case MR_HTTP_PIECES:
+        mr_counter_add(count->timeouts_body, 1);
+        mr_http_pieces_late(connection);
         break;
     case MR_HTTP_LINGER: mr_http_connection_close(connection, false); return;
     case MR_HTTP_HANDLE: /* these have no deadline but that of writing */
@@ -160,7 +167,7 @@ static void end_or_linger(mr_http_connection *connection)
         return;
     }
     connection->request = NULL;
-    if (request->streaming) request->events->closed(request, request->events_context);
+    if (request->streaming) mr_http_close_stream(request);
     mr_http_request_release(request);
     mr_transport_finish(&connection->transport);
     connection->state = MR_HTTP_LINGER;
@@ -194,7 +201,7 @@ static mr_http_step write_answer(mr_http_connection *connection)
 static void end_request(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
-    if (request->streaming) request->events->closed(request, request->events_context);
+    if (request->streaming) mr_http_close_stream(request);
     mr_http_request_next(request);
 }
 
@@ -208,10 +215,13 @@ static bool may_gather(const mr_http_connection *connection)
            request->out.len < limits->output_high_bytes;
 }
 
-/* What the handler did decides the state. */
-static mr_http_step follow_up(mr_http_connection *connection)
+mr_http_step mr_http_connection_follow_up(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
+    if (mr_http_pieces_go_on(request)) {
+        connection->state = MR_HTTP_PIECES;
+        return MR_HTTP_GO_ON;
+    }
     if (request->streaming || request->deferred) {
         connection->state = request->streaming ? MR_HTTP_STREAM : MR_HTTP_HANDLE;
         if (!connection->writing) mr_timer_cancel(&connection->timer);
@@ -241,7 +251,7 @@ mr_http_step mr_http_connection_dispatch(mr_http_connection *connection)
         request->route->handler(request, request->route->context);
         request->in_handler = false;
     }
-    return follow_up(connection);
+    return mr_http_connection_follow_up(connection);
 }
 
 /* Waiting for another thread; earlier answers may leave meanwhile. */
@@ -254,15 +264,23 @@ static mr_http_step wait_for_handler(mr_http_connection *connection)
 
 void mr_http_connection_settle(mr_http_connection *connection)
 {
-    follow_up(connection);
+    (void)!mr_http_connection_follow_up(connection);
     mr_http_connection_advance(connection);
 }
 
 void mr_http_defer(mr_http_request *request)
 {
-    MR_DCHECK(!request->replied && !request->streaming && !request->deferred);
+    MR_DCHECK(!request->replied && !request->deferred);
     request->deferred = true;
     request->server->deferred_count++;
+}
+
+/* The peer has left and nobody works on the answer: the request's events end, and it with them. */
+static void abandon_request(mr_http_request *request)
+{
+    mr_http_pieces_abandon(request);
+    if (request->streaming) mr_http_close_stream(request);
+    mr_http_request_release(request);
 }
 
 static void run_resumed(mr_loop_job *job)
@@ -273,12 +291,10 @@ static void run_resumed(mr_loop_job *job)
     request->in_handler = true;
     request->resume_handler(request, request->resume_context);
     request->in_handler = false;
-    if (request->connection != NULL) {
+    if (request->connection != NULL)
         mr_http_connection_settle(request->connection);
-    } else if (!request->deferred) {
-        if (request->streaming) request->events->closed(request, request->events_context);
-        mr_http_request_release(request);
-    }
+    else if (!request->deferred)
+        abandon_request(request);
 }
 
 void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context)
@@ -308,24 +324,32 @@ static void watch_reader(mr_http_connection *connection)
     }
 }
 
+bool mr_http_connection_tell_writable(mr_http_connection *connection)
+{
+    mr_http_request *request = connection->request;
+    const size_t half = connection->server->limits.output_high_bytes / 2;
+    if (!request->wants_writable || request->deferred || mr_http_stream_waiting(request) > half)
+        return false;
+    request->wants_writable = false;
+    request->in_handler = true;
+    if (request->events->writable != NULL)
+        request->events->writable(request, request->events_context);
+    request->in_handler = false;
+    return true;
+}
+
 static mr_http_step run_stream(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
     if (!mr_http_connection_flush(connection)) return MR_HTTP_WAIT;
-    if (request->stream_ended) {
+    if (request->stream_ended && !request->deferred) {
         connection->state = MR_HTTP_WRITE;
         return MR_HTTP_GO_ON;
     }
-    const size_t half = connection->server->limits.output_high_bytes / 2;
-    if (request->wants_writable && mr_http_stream_waiting(request) <= half) {
-        request->wants_writable = false;
-        request->in_handler = true;
-        if (request->events->writable != NULL)
-            request->events->writable(request, request->events_context);
-        request->in_handler = false;
-        if (mr_http_request_has_output(request) && connection->writable) return MR_HTTP_GO_ON;
-    }
-    watch_reader(connection);
+    if (mr_http_connection_tell_writable(connection) && mr_http_request_has_output(request) &&
+        connection->writable)
+        return MR_HTTP_GO_ON;
+    if (!request->pieces) watch_reader(connection); /* else the next request may lie behind it */
     return MR_HTTP_WAIT;
 }
 
@@ -354,9 +378,8 @@ static void part_with_request(mr_http_connection *connection)
     mr_http_request *request = connection->request;
     connection->request = NULL;
     if (request == NULL) return;
-    if (request->streaming) request->events->closed(request, request->events_context);
     request->connection = NULL;
-    if (!request->deferred) mr_http_request_release(request);
+    if (!request->deferred) abandon_request(request);
 }
 
 void mr_http_connection_close(mr_http_connection *connection, bool abandon)
@@ -392,6 +415,7 @@ static mr_http_step step_of(mr_http_connection *connection)
     switch ((mr_http_state)connection->state) {
     case MR_HTTP_READ_HEAD: return mr_http_read_head(connection);
     case MR_HTTP_READ_BODY: return mr_http_read_body(connection);
+    case MR_HTTP_PIECES: return mr_http_run_pieces(connection);
     case MR_HTTP_HANDLE: return wait_for_handler(connection);
     case MR_HTTP_WRITE: return write_answer(connection);
     case MR_HTTP_STREAM: return run_stream(connection);
@@ -503,5 +527,6 @@ void mr_http_connection_wind_down(mr_http_connection *connection)
         return;
     }
     connection->close_after = true;
-    if (connection->state == MR_HTTP_STREAM) mr_http_stream_end(connection->request);
+    if (connection->state == MR_HTTP_STREAM && !connection->request->pieces)
+        mr_http_stream_end(connection->request);
 }

@@ -18,6 +18,7 @@ typedef struct mr_http_limits {
     uint32_t header_count_max;   /* 431 beyond */
     uint64_t body_bytes_max;     /* of one request, unless its route says otherwise; 413 beyond */
     uint64_t bodies_bytes_max;   /* of all requests being read or answered; 503 beyond */
+    uint32_t piece_bytes_max;    /* of a body in pieces, at a time; one such buffer a server */
     size_t request_arena_bytes;  /* of one request; MR_ERR_LIMIT for the handler */
     uint64_t response_bytes_max; /* of one answer held in memory; 500 beyond */
     uint32_t output_high_bytes;  /* waiting output of one connection before producers must wait */
@@ -42,6 +43,7 @@ typedef struct mr_http_limits {
         .header_count_max = 100,             \
         .body_bytes_max = 1u << 20,          \
         .bodies_bytes_max = 512u << 20,      \
+        .piece_bytes_max = 64u << 10,        \
         .request_arena_bytes = 4u << 20,     \
         .response_bytes_max = 256u << 20,    \
         .output_high_bytes = 256u << 10,     \

@@ -110,6 +110,7 @@ static mr_http_step begin_body(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
     const mr_http_head *head = &request->head;
+    request->begun_ns = connection->server->loop.now_ns;
     const mr_http_fault fault = mr_http_request_route(request);
     if (fault.status != 0) {
         mr_http_connection_fault(connection, fault.status, fault.message);
@@ -123,6 +124,8 @@ static mr_http_step begin_body(mr_http_connection *connection)
     const uint64_t longest = head->has_length ? head->content_length : request->body_bytes_max;
     request->body.max = (size_t)mr_min_u64(longest, SIZE_MAX / 4);
     request->end = request->start + head->length;
+    if (request->route != NULL && request->route->in_pieces)
+        return mr_http_pieces_begin(connection);
     if (!head->chunked && head->content_length == 0) return mr_http_connection_dispatch(connection);
     const bool large = head->content_length > MR_HTTP_IN_PLACE_BODY_BYTES;
     if (large && !begin_large_body(request)) {

@@ -76,6 +76,13 @@ static void forget(mr_http_request *request)
     request->replied = request->deferred = false;
     request->streaming = request->stream_ended = request->wants_writable = false;
     request->stream_input = 0;
+    request->stream_bytes = 0;
+    request->id = request->begun_ns = 0;
+    request->path = (mr_slice){0};
+    request->path_in_place = false;
+    request->pieces = request->body_paused = request->owes_continue = false;
+    request->body_events = NULL;
+    request->body_received = request->body_stopped_ns = 0;
 }
 
 static void shrink(mr_http_request *request, size_t keep_bytes)
@@ -232,6 +239,7 @@ bool mr_http_header(const mr_http_request *request, const char *name, mr_slice *
 mr_slice mr_http_body(const mr_http_request *request)
 {
     const mr_http_head *head = &request->head;
+    if (request->pieces) return (mr_slice){0};
     if (!head->chunked && head->content_length <= MR_HTTP_IN_PLACE_BODY_BYTES)
         return mr_slice_of(request->in.ptr + request->start + head->length,
                            (size_t)head->content_length);
@@ -241,6 +249,11 @@ mr_slice mr_http_body(const mr_http_request *request)
 mr_arena *mr_http_arena(mr_http_request *request)
 {
     return &request->arena;
+}
+
+mr_loop *mr_http_loop(const mr_http_request *request)
+{
+    return &request->server->loop;
 }
 
 mr_buffer *mr_http_output(mr_http_request *request)

@@ -16,6 +16,7 @@
 
 #include "core/arena.h"
 #include "core/buffer.h"
+#include "http/loop.h"
 #include "http/parser.h"
 
 typedef struct mr_http_request mr_http_request;
@@ -31,10 +32,19 @@ mr_slice mr_http_path(const mr_http_request *request);
 mr_slice mr_http_query(const mr_http_request *request);
 /* The first header of that name, in any case of letters. False when there is none. */
 bool mr_http_header(const mr_http_request *request, const char *name, mr_slice *out);
-/* The whole body; empty without one. */
+/* The whole body; empty without one, and on a route with `in_pieces`. */
 mr_slice mr_http_body(const mr_http_request *request);
 /* Memory that lasts until the answer's last byte is written; on a stream its owner resets it. */
 mr_arena *mr_http_arena(mr_http_request *request);
+#define MR_HTTP_ID_BYTES 16
+
+/* The request's number: never 0, no other request of the process has it. */
+uint64_t mr_http_request_id(mr_http_request *request);
+/* The same in hexadecimal digits, as logs and X-Request-Id show it; a slice of `out`. */
+mr_slice mr_http_request_id_text(mr_http_request *request, char out[MR_HTTP_ID_BYTES]);
+/* The loop that serves the request, for timers and jobs of its handlers (http/loop.h): whoever sets
+ * them must have cancelled them, and seen posted jobs run, before the request's last event. */
+mr_loop *mr_http_loop(const mr_http_request *request);
 /* An empty buffer to build the body of the answer in; lasts as the arena does. */
 mr_buffer *mr_http_output(mr_http_request *request);
 
@@ -73,8 +83,9 @@ const char *mr_http_reason(uint16_t status);
 void mr_http_defer(mr_http_request *request);
 
 /* Runs `handler(request, context)` on the loop's thread, where it must answer, stream or defer
- * again. Exactly once for each mr_http_defer(), from any thread; must return before the server is
- * closed. */
+ * again (or, before a body in pieces is complete, may just go on with it). No event of the request
+ * is called between the two. Exactly once for each mr_http_defer(), from any thread; must return
+ * before the server is closed. */
 void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context);
 
 /* The peer has left: an answer is allowed and goes nowhere. */
@@ -104,5 +115,46 @@ MR_NODISCARD MR_HOT mr_code mr_http_stream_send(mr_http_request *request, mr_sli
 /* Bytes that wait because the peer reads slowly. */
 size_t mr_http_stream_waiting(const mr_http_request *request);
 void mr_http_stream_end(mr_http_request *request);
+
+/* --- A body in pieces ------------------------------------------------------------------------- */
+
+/* On a route with `in_pieces` the handler runs as soon as the head is complete, and says with
+ * mr_http_body_begin() who takes the body:
+ *
+ *     static void on_import(mr_http_request *request, void *context)
+ *     {
+ *         mr_http_stream_begin(request, &head, &stream_events, import);   or reply when complete
+ *         mr_http_body_begin(request, &body_events, import);
+ *     }
+ *
+ *     piece, piece, ..., complete       the whole body has come and was well-formed
+ *     piece, piece, ..., broken         the peer has left, or sent nonsense, or not in time
+ *
+ * An answer may be begun or given at any time. What is given before the body is complete is the
+ * connection's last one, and no event of the body follows it; the same goes for ending a stream.
+ * From `complete` on the request is like any other: answered, deferred or streaming.
+ *
+ * mr_http_defer() is allowed in a handler and in any event, also while streaming: until the
+ * function given to mr_http_resume() has returned no event comes and the body is not read. That is
+ * how work is handed to another thread; back-pressure is part of it. A handler may also defer
+ * before it calls mr_http_body_begin(). With "Expect: 100-continue" the peer is asked for its body
+ * once that has been called, or with the stream's head. */
+typedef struct mr_http_body_events {
+    /* Some bytes of the body, one at least, piece_bytes_max at most; borrowed for the call. */
+    void (*piece)(mr_http_request *request, mr_slice bytes, void *context);
+    void (*complete)(mr_http_request *request, void *context);
+    /* Unless the peer has left (mr_http_gone()), a last answer may be given here, or a stream be
+     * ended properly; else a stream is cut and a request without an answer gets the server's. Must
+     * not defer. The last use of `context` here and, unless it is streaming, of the request. */
+    void (*broken)(mr_http_request *request, void *context);
+} mr_http_body_events;
+
+/* `events` is borrowed until the last of them. Once for a request. */
+void mr_http_body_begin(mr_http_request *request, const mr_http_body_events *events, void *context);
+
+/* Between the two no event of the body comes and nothing is read from the peer, whose deadline
+ * stands still. Inside or outside of the request's events; more often than needed is harmless. */
+void mr_http_body_pause(mr_http_request *request);
+void mr_http_body_resume(mr_http_request *request);
 
 #endif

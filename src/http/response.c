@@ -49,8 +49,12 @@ const char *mr_http_reason(uint16_t status)
     return "Unknown";
 }
 
-static const char *code_of(uint16_t status)
+/* In the server's own error bodies: as the options name it, or else as the table does. */
+static const char *code_of(const mr_http_request *request, uint16_t status)
 {
+    const mr_http_options *options = &request->server->options;
+    for (size_t i = 0; i < options->error_code_count; i++)
+        if (options->error_codes[i].status == status) return options->error_codes[i].code;
     for (size_t i = 0; i < MR_COUNT_OF(statuses); i++)
         if (statuses[i].status == status) return statuses[i].code;
     return "ERROR";
@@ -161,6 +165,10 @@ static mr_code put_head(mr_http_request *request, const mr_http_response *respon
     MR_TRY(put_framing(response, framing, out));
     for (size_t i = 0; i < response->line_count; i++)
         MR_TRY(put_line(out, mr_slice_text(response->lines[i].name), response->lines[i].value));
+    if (server->options.send_request_id) {
+        char id[MR_HTTP_ID_BYTES];
+        MR_TRY(put_line(out, MR_SLICE("X-Request-Id"), mr_http_request_id_text(request, id)));
+    }
     MR_TRY(put_connection(request, out));
     return put(out, MR_SLICE("\r\n"));
 }
@@ -192,11 +200,22 @@ static void count_status(const mr_http_request *request, unsigned status)
     mr_counter_add(request->server->count.requests[status / 100], 1);
 }
 
+static void count_answer(mr_http_request *request, const mr_http_response *response)
+{
+    const bool bodiless = request->head.method == MR_HTTP_HEAD;
+    count_status(request, response->status);
+    mr_http_tell_access(request, response->status, bodiless ? 0 : response->body.len);
+}
+
 void mr_http_reply(mr_http_request *request, const mr_http_response *response)
 {
     MR_DCHECK(!request->replied && !request->streaming);
     request->replied = true;
-    if (request->connection == NULL) return;
+    mr_http_pieces_give_up(request);
+    if (request->connection == NULL) {
+        mr_http_tell_access(request, response->status, 0);
+        return;
+    }
     if (!is_writable(response)) {
         mr_http_reply_fault(request, (mr_http_fault){500, "the answer has a malformed header"});
         return;
@@ -204,14 +223,14 @@ void mr_http_reply(mr_http_request *request, const mr_http_response *response)
     decide_connection(request);
     const size_t before = request->out.len;
     if (put_answer(request, response) == MR_OK) {
-        count_status(request, response->status);
+        count_answer(request, response);
         return;
     }
     request->out.len = before;
     request->connection->close_after = true;
     static const mr_http_response too_large = {.status = 500};
     if (put_answer(request, &too_large) != MR_OK) request->connection->broken = true;
-    count_status(request, 500);
+    count_answer(request, &too_large);
 }
 
 static mr_code put_error_body(mr_buffer *out, const char *code, mr_slice message)
@@ -253,8 +272,8 @@ void mr_http_reply_error(mr_http_request *request, uint16_t status, const char *
 void mr_http_reply_fault(mr_http_request *request, mr_http_fault fault)
 {
     request->replied = false;
-    reply_error_with(request, fault.status, code_of(fault.status), mr_slice_text(fault.message),
-                     NULL);
+    reply_error_with(request, fault.status, code_of(request, fault.status),
+                     mr_slice_text(fault.message), NULL);
 }
 
 /* --- No route --------------------------------------------------------------------------------- */
@@ -291,16 +310,13 @@ static mr_slice allowed_methods(mr_http_request *request, char *text, size_t siz
 void mr_http_reply_unrouted(mr_http_request *request)
 {
     char text[80];
-    if (request->head.method == MR_HTTP_OTHER) {
-        mr_http_reply_fault(request, (mr_http_fault){501, "the method is unknown"});
-        return;
-    }
     const mr_http_line allow = {"Allow", allowed_methods(request, text, sizeof text)};
     if (allow.value.len == 0)
-        reply_error_with(request, 404, code_of(404), MR_SLICE("there is nothing at this path"),
-                         NULL);
+        mr_http_reply_fault(request, (mr_http_fault){404, "there is nothing at this path"});
+    else if (request->head.method == MR_HTTP_OTHER)
+        mr_http_reply_fault(request, (mr_http_fault){501, "the method is unknown"});
     else
-        reply_error_with(request, 405, code_of(405),
+        reply_error_with(request, 405, code_of(request, 405),
                          MR_SLICE("the method is not offered at this path"), &allow);
 }
 
@@ -314,9 +330,11 @@ void mr_http_stream_begin(mr_http_request *request, const mr_http_response *resp
     request->streaming = true;
     request->events = events;
     request->events_context = context;
+    request->stream_status = response->status;
     request->stream_chunked = request->head.minor_version == 1;
     request->stream_ended = request->head.method == MR_HTTP_HEAD; /* what follows is not sent */
     if (connection == NULL) return;
+    mr_http_pieces_ask(request);
     decide_connection(request);
     if (!request->stream_chunked) connection->close_after = true;
     const body_framing framing = request->stream_chunked ? BY_CHUNKS : BY_CLOSING;
@@ -361,6 +379,7 @@ mr_code mr_http_stream_send(mr_http_request *request, mr_slice bytes, mr_error *
                        limit);
     }
     MR_TRY(put_chunk(request, bytes));
+    request->stream_bytes += bytes.len;
     if (request->in_handler || mr_http_connection_flush(connection)) return MR_OK;
     return mr_fail(err, MR_ERR_CLOSED, "the stream's reader has left");
 }

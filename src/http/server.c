@@ -174,6 +174,20 @@ static mr_code check_limits(const mr_http_limits *limits, mr_error *err)
     if (limits->connections_max == 0 || limits->connections_max > 1u << 20)
         return mr_fail(err, MR_ERR_USAGE, "connections_max: expected 1 to 1048576, found %u",
                        limits->connections_max);
+    if (limits->piece_bytes_max < 4096 || limits->piece_bytes_max > 1u << 24)
+        return mr_fail(err, MR_ERR_USAGE, "piece_bytes_max: expected 4096 to 16777216, found %u",
+                       limits->piece_bytes_max);
+    return MR_OK;
+}
+
+static mr_code make_piece(mr_http_server *server, mr_error *err)
+{
+    bool wanted = false;
+    for (size_t i = 0; i < server->options.route_count; i++)
+        wanted |= server->options.routes[i].in_pieces;
+    if (!wanted) return MR_OK;
+    server->piece = mr_mem_alloc(server->limits.piece_bytes_max);
+    if (server->piece == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for the server");
     return MR_OK;
 }
 
@@ -195,6 +209,7 @@ static mr_code open_parts(mr_http_server *server, mr_error *err)
     MR_TRY(check_limits(&server->limits, err));
     MR_TRY(make_counters(server->options.metrics, &server->count, err));
     MR_TRY(mr_peers_init(&server->peers, (size_t)server->limits.connections_max + 1, err));
+    MR_TRY(make_piece(server, err));
     MR_TRY(mr_loop_open(&server->loop, err));
     return listen_all(server, err);
 }
@@ -206,6 +221,7 @@ mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out
     server->options = *options;
     server->limits = options->limits;
     server->date_second = -1;
+    server->last_id = mr_http_first_id();
     server->accept_timer.fire = on_accept_timer;
     const mr_code rc = open_parts(server, err);
     if (rc != MR_OK) {
@@ -310,6 +326,7 @@ void mr_http_server_close(mr_http_server *server)
         mr_http_request_free(request);
     }
     free_slabs(server);
+    mr_mem_free(server->piece);
     mr_peers_done(&server->peers);
     mr_listen_close(&server->sockets);
     mr_loop_close(&server->loop);

@@ -23,8 +23,28 @@ typedef struct mr_http_route {
     const char *path;      /* whole, or a beginning when it ends in '*' */
     mr_http_handler *handler;
     void *context;
-    uint64_t body_bytes_max; /* 0: the server's limit */
+    uint64_t body_bytes_max; /* 0: the server's limit; UINT64_MAX: none */
+    bool in_pieces;          /* the handler runs before the body has come, see http/request.h */
 } mr_http_route;
+
+/* One answered request, for logs and histograms. Slices are borrowed for the call. */
+typedef struct mr_http_access {
+    uint64_t id; /* as mr_http_request_id() */
+    mr_http_method method;
+    mr_slice method_text, path; /* empty when the request line could not be read */
+    uint16_t status;
+    bool streamed;           /* told when the stream is over */
+    bool gone;               /* the peer had left before the answer was given, or all of it */
+    uint64_t duration_ns;    /* from the end of the head (a refused one: its start) to this call */
+    uint64_t received_bytes; /* of head and body */
+    uint64_t sent_bytes;     /* of the body; what the peer has really read is not known */
+} mr_http_access;
+
+/* The code that the server's own error bodies have for a status. */
+typedef struct mr_http_error_code {
+    uint16_t status;
+    const char *code;
+} mr_http_error_code;
 
 typedef struct mr_http_options {
     mr_slice address;            /* see http/listen.h */
@@ -34,6 +54,13 @@ typedef struct mr_http_options {
     mr_http_limits limits; /* MR_HTTP_LIMITS_DEFAULT */
     mr_slice name;         /* of the Server header, a literal; empty: none */
     bool reuse_port;
+    bool send_request_id;                  /* X-Request-Id: the id in 16 hexadecimal digits */
+    const mr_http_error_code *error_codes; /* borrowed until close; before the usual ones */
+    size_t error_code_count;
+    /* NULL: nobody is told. On the server's thread, once for each answered request, also for those
+     * that the server refuses itself; not for connections that it refuses. Must be quick. */
+    void (*on_answer)(const mr_http_access *access, void *context);
+    void *on_answer_context;
 } mr_http_options;
 
 typedef struct mr_http_server mr_http_server;

@@ -27,12 +27,20 @@ typedef struct mr_http_connection mr_http_connection;
 typedef enum mr_http_state {
     MR_HTTP_READ_HEAD, /* idle when it has no request */
     MR_HTTP_READ_BODY,
+    MR_HTTP_PIECES, /* a body in pieces and, perhaps, its answer */
     MR_HTTP_HANDLE, /* deferred */
     MR_HTTP_WRITE,
     MR_HTTP_STREAM,
     MR_HTTP_LINGER, /* answered and ended; what the peer still sends is thrown away */
     MR_HTTP_CLOSED, /* to be recycled when the turn ends */
 } mr_http_state;
+
+/* How far a body in pieces has come. */
+typedef enum mr_http_body_state {
+    MR_HTTP_BODY_COMING,
+    MR_HTTP_BODY_WHOLE, /* all has come; its handler is still to be told */
+    MR_HTTP_BODY_OVER,  /* told, or of no interest any more */
+} mr_http_body_state;
 
 /* What a state's function says when it returns. */
 typedef enum mr_http_step {
@@ -63,10 +71,23 @@ struct mr_http_request {
     mr_slice borrowed; /* follows `out` */
     mr_buffer output;  /* mr_http_output() */
     bool replied, deferred, in_handler;
+    uint64_t id;       /* 0: not asked for yet */
+    uint64_t begun_ns; /* when the head was complete; 0 before */
+
+    bool pieces, body_paused, owes_continue; /* of a body in pieces, as all up to body_context */
+    uint8_t body_state;
+    uint64_t body_left;       /* of a body of known length */
+    uint64_t body_received;   /* with the framing of chunks */
+    uint64_t body_clock_ns;   /* when it began, moved by the time it was not wanted */
+    uint64_t body_stopped_ns; /* since when it is not wanted; 0 while it is */
+    const mr_http_body_events *body_events;
+    void *body_context;
 
     bool streaming, stream_chunked, stream_ended, wants_writable;
     const mr_http_stream_events *events;
     void *events_context;
+    uint16_t stream_status;
+    uint64_t stream_bytes; /* sent, without the framing of chunks */
     uint32_t stream_input; /* bytes its reader has sent meanwhile */
 
     mr_loop_job resume_job;
@@ -123,6 +144,7 @@ struct mr_http_server {
     mr_timer accept_timer; /* while accepting is paused for want of descriptors */
     bool accepting;
     mr_peers peers;
+    char *piece; /* piece_bytes_max, for bodies in pieces; NULL where no route wants them */
 
     mr_http_connection *connections; /* live */
     mr_http_connection *spare_connections;
@@ -132,6 +154,8 @@ struct mr_http_server {
     uint32_t spare_request_count;
     uint32_t deferred_count; /* requests that wait to be resumed */
     uint64_t bodies_bytes;   /* held by bodies of requests that connections have */
+
+    uint64_t last_id; /* of a request */
 
     int64_t date_second;
     char date[30]; /* "Sun, 06 Nov 1994 08:49:37 GMT" */
@@ -172,6 +196,15 @@ void mr_http_reply_fault(mr_http_request *request, mr_http_fault fault);
 /* Answers 404, 405 or 501, whichever says why no route fits. */
 void mr_http_reply_unrouted(mr_http_request *request);
 
+/* --- access.c --------------------------------------------------------------------------------- */
+
+/* Below all numbers of a new server's requests. */
+uint64_t mr_http_first_id(void);
+/* The request has been answered: tells the options' on_answer. */
+void mr_http_tell_access(mr_http_request *request, uint16_t status, uint64_t sent_bytes);
+/* The stream is over: tells that, and its owner. */
+void mr_http_close_stream(mr_http_request *request);
+
 /* --- connection.c ----------------------------------------------------------------------------- */
 
 /* Takes over an accepted socket. False when it had to be closed for want of memory. */
@@ -192,6 +225,12 @@ void mr_http_connection_fault(mr_http_connection *connection, uint16_t status, c
 /* A phase with a deadline begins now; bytes that moved push it back. */
 void mr_http_phase_begin(mr_http_connection *connection, uint32_t phase_ms);
 void mr_http_phase_extend(mr_http_connection *connection, uint32_t phase_ms, size_t bytes);
+/* What moving `bytes` adds to a deadline. */
+uint64_t mr_http_earned_ns(const mr_http_connection *connection, uint64_t bytes);
+/* After a handler: sets the state by what it did. */
+MR_NODISCARD mr_http_step mr_http_connection_follow_up(mr_http_connection *connection);
+/* Tells a stream that waits for it that it may send again; false when there was nothing to tell. */
+bool mr_http_connection_tell_writable(mr_http_connection *connection);
 /* The server stops: closes what is idle, ends streams, makes the present answers the last ones. */
 void mr_http_connection_wind_down(mr_http_connection *connection);
 
@@ -203,6 +242,22 @@ MR_NODISCARD bool mr_http_connection_receive(mr_http_connection *connection, cha
                                              size_t room, size_t *out_len);
 MR_NODISCARD mr_http_step mr_http_read_head(mr_http_connection *connection);
 MR_NODISCARD mr_http_step mr_http_read_body(mr_http_connection *connection);
+
+/* --- pieces.c --------------------------------------------------------------------------------- */
+
+/* The head of a request whose body comes in pieces is complete: runs its handler. */
+MR_NODISCARD mr_http_step mr_http_pieces_begin(mr_http_connection *connection);
+MR_NODISCARD mr_http_step mr_http_run_pieces(mr_http_connection *connection);
+/* After a handler: true when more of the body, or a resume, is to be waited for. */
+bool mr_http_pieces_go_on(mr_http_request *request);
+/* Sends the 100 Continue that is owed. */
+void mr_http_pieces_ask(mr_http_request *request);
+/* The body's deadline has passed. */
+void mr_http_pieces_late(mr_http_connection *connection);
+/* The answer is given: the rest of the body is of no interest and ends the connection. */
+void mr_http_pieces_give_up(mr_http_request *request);
+/* The rest of the body cannot come any more: tells the handler, once. */
+void mr_http_pieces_abandon(mr_http_request *request);
 
 /* --- server.c --------------------------------------------------------------------------------- */
 

@@ -114,6 +114,7 @@ MR_TEST(wrong_paths_and_methods_are_told_apart)
         {"GET /small", 405, "METHOD_NOT_ALLOWED", "POST"},
         {"TRACE /hello", 405, "METHOD_NOT_ALLOWED", "GET, HEAD"},
         {"OPTIONS *", 404, "NOT_FOUND", ""},
+        {"BREW /nowhere", 404, "NOT_FOUND", ""},
         {"BREW /hello", 501, "NOT_IMPLEMENTED", ""},
         {"BREW /echo", 200, NULL, ""},
     };

@@ -94,7 +94,7 @@ static inline bool twin_escape(scan_twin *t)
         return true;
     }
     twin_code_point(t, high || lone_low ? MR_UTF8_REPLACEMENT : unit);
-    if (high || lone_low || unit == MR_UTF8_REPLACEMENT)
+    if (high || lone_low)
         say(&t->kept, "\\ufffd", 6);
     else
         say(&t->kept, (const char *)t->at, 6);
