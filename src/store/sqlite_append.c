@@ -16,8 +16,8 @@ mr_code mr_sq_insert(mr_backend_writer *writer, uint32_t stream, const mr_messag
 {
     const mr_name_entry *entry = stream_at(writer, stream);
     const mr_name_entry *category = &writer->categories.entries[MR_SQ_CATEGORY(entry)];
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_MESSAGE_ADD, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_MESSAGE_ADD, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, message->global_position, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 2, entry->id, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 3, message->position, err));
@@ -44,8 +44,8 @@ typedef enum id_state {
 static mr_code find_id(mr_backend_writer *writer, mr_new_message *message, id_state *out,
                        mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_MESSAGE_BY_ID, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_MESSAGE_BY_ID, &stmt, err));
     const mr_message_id id = {.uuid = message->id};
     MR_TRY(mr_sq_bind_id(stmt, 1, &id, err));
     bool row = false;

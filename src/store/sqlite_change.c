@@ -32,8 +32,8 @@ static mr_code bind_two(mr_sqlite_stmt *stmt, int64_t first, int64_t second, mr_
 static mr_code run_with(mr_backend_writer *writer, mr_sq_statement which, int64_t first,
                         int64_t second, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, which, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, which, &stmt, err));
     MR_TRY(bind_two(stmt, first, second, err));
     return mr_sqlite_run(stmt, err);
 }
@@ -41,8 +41,8 @@ static mr_code run_with(mr_backend_writer *writer, mr_sq_statement which, int64_
 static mr_code run_with_one(mr_backend_writer *writer, mr_sq_statement which, int64_t value,
                             mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, which, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, which, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, value, err));
     return mr_sqlite_run(stmt, err);
 }
@@ -51,8 +51,8 @@ static mr_code run_with_one(mr_backend_writer *writer, mr_sq_statement which, in
 static mr_code settle_stream(mr_backend_writer *writer, int64_t id, int64_t version,
                              bool *out_empty, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
     int64_t last;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
@@ -89,9 +89,9 @@ mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *
 mr_code mr_sq_consumer_set(mr_backend_writer *writer, mr_consumer_op *op, mr_error *err)
 {
     const bool removes = op->position < 0;
-    mr_sqlite_stmt *stmt =
-        mr_sq_get(&writer->link, removes ? MR_SQ_CONSUMER_REMOVE : MR_SQ_CONSUMER_SET, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(
+        mr_sq_get(&writer->link, removes ? MR_SQ_CONSUMER_REMOVE : MR_SQ_CONSUMER_SET, &stmt, err));
     op->time_us = writer->now_us;
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->name, err));
     if (!removes) {
@@ -107,9 +107,8 @@ mr_code mr_sq_rules_set(mr_backend_writer *writer, mr_setting_op *op, mr_error *
     const uint64_t values[] = {rules->max_age_s, rules->max_count, rules->max_messages,
                                rules->max_bytes};
     const bool removes = (values[0] | values[1] | values[2] | values[3]) == 0;
-    mr_sqlite_stmt *stmt =
-        mr_sq_get(&writer->link, removes ? MR_SQ_RULES_REMOVE : MR_SQ_RULES_SET, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, removes ? MR_SQ_RULES_REMOVE : MR_SQ_RULES_SET, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->target, err));
     for (int i = 0; i < 4 && !removes; i++)
         MR_TRY(mr_sqlite_bind_i64(stmt, i + 2, (int64_t)mr_min_u64(values[i], INT64_MAX), err));
@@ -162,8 +161,8 @@ static mr_code remove_old(sweep *job, const old_message *old, mr_error *err)
 static mr_code find_old(sweep *job, mr_sq_statement which, int64_t id, old_message *out,
                         bool *out_goes, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&job->writer->link, which, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&job->writer->link, which, &stmt, err));
     MR_TRY(bind_two(stmt, id, 1, err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -179,8 +178,8 @@ static mr_code find_old(sweep *job, mr_sq_statement which, int64_t id, old_messa
 static mr_code count_with(mr_backend_writer *writer, mr_sq_statement which, mr_slice name,
                           int64_t id, int64_t *out, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, which, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, which, &stmt, err));
     if (name.ptr != NULL)
         MR_TRY(mr_sqlite_bind_text(stmt, 1, name, err));
     else
@@ -219,7 +218,7 @@ static mr_code enforce_rule(sweep *job, mr_slice target, const mr_rules *rules, 
     job->excess = has_count ? (uint64_t)count - rules->max_count : 0;
     job->oldest_us = has_age ? now_us - (int64_t)rules->max_age_s * 1000000 : INT64_MIN;
     while (job->left > 0) {
-        old_message old;
+        old_message old = {0};
         bool goes;
         MR_TRY(find_old(job, which, id, &old, &goes, err));
         if (!goes) return MR_OK;
@@ -231,8 +230,8 @@ static mr_code enforce_rule(sweep *job, mr_slice target, const mr_rules *rules, 
 /* Each rule in the order of its target; the row's texts are needed while other statements run. */
 static mr_code enforce_all(sweep *job, int64_t now_us, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&job->writer->link, MR_SQ_RULES_EACH, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&job->writer->link, MR_SQ_RULES_EACH, &stmt, err));
     mr_code rc = MR_OK;
     bool row = true;
     while (rc == MR_OK && job->left > 0) {

@@ -109,9 +109,9 @@ typedef struct mr_sq_link {
     mr_sqlite_stmt statements[MR_SQ_STATEMENTS];
 } mr_sq_link;
 
-/* The statement, reset and ready to be bound; NULL with `err` filled. */
-MR_NODISCARD MR_HOT mr_sqlite_stmt *mr_sq_get(mr_sq_link *link, mr_sq_statement which,
-                                              mr_error *err);
+/* The statement, ready to be bound. */
+MR_NODISCARD MR_HOT mr_code mr_sq_get(mr_sq_link *link, mr_sq_statement which, mr_sqlite_stmt **out,
+                                      mr_error *err);
 MR_NODISCARD mr_code mr_sq_link_open(mr_sq_link *link, const mr_backend *backend, const char *place,
                                      mr_sqlite_mode mode, mr_error *err);
 void mr_sq_link_close(mr_sq_link *link);

@@ -135,13 +135,14 @@ static const struct {
                                "count a stream's messages"},
 };
 
-mr_sqlite_stmt *mr_sq_get(mr_sq_link *link, mr_sq_statement which, mr_error *err)
+mr_code mr_sq_get(mr_sq_link *link, mr_sq_statement which, mr_sqlite_stmt **out, mr_error *err)
 {
     mr_sqlite_stmt *stmt = &link->statements[which];
-    if (MR_LIKELY(stmt->handle != NULL)) return stmt;
-    const mr_slice sql = mr_slice_text(texts[which].sql);
-    return mr_sqlite_prepare(stmt, &link->db, sql, texts[which].purpose, err) == MR_OK ? stmt
-                                                                                       : NULL;
+    if (MR_UNLIKELY(stmt->handle == NULL))
+        MR_TRY(mr_sqlite_prepare(stmt, &link->db, mr_slice_text(texts[which].sql),
+                                 texts[which].purpose, err));
+    *out = stmt;
+    return MR_OK;
 }
 
 mr_code mr_sq_link_open(mr_sq_link *link, const mr_backend *backend, const char *place,
@@ -177,8 +178,8 @@ void mr_sq_link_close(mr_sq_link *link)
 mr_code mr_sq_integer(mr_sq_link *link, mr_sq_statement which, int64_t fallback, int64_t *out,
                       mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, which, err);
-    if (stmt == NULL) return MR_ERR_IO;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, which, &stmt, err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
     const bool given = rc == MR_OK && row && mr_sqlite_column_type(stmt, 0) == SQLITE_INTEGER;

@@ -52,8 +52,8 @@ static bool correlates(const mr_read_op *op, mr_slice metadata)
     char name[MR_STREAM_NAME_MAX + 1];
     mr_slice stream;
     if (op->correlation.len == 0) return true;
-    if (metadata.ptr == NULL || !mr_json_member_text(metadata, MR_SLICE("correlationStreamName"),
-                                                     name, sizeof name, &stream))
+    if (metadata.ptr == NULL ||
+        !mr_scan_find_text(metadata, "correlationStreamName", name, sizeof name, &stream))
         return false;
     return mr_slice_equal(mr_stream_category(stream), op->correlation);
 }
@@ -101,8 +101,8 @@ static mr_code find_scope(mr_sq_link *link, const mr_read_op *op, int64_t *out, 
     const mr_sq_statement which = is_stream ? MR_SQ_STREAM_FIND : MR_SQ_CATEGORY_FIND;
     *out = 0;
     if (op->scope == MR_READ_ALL) return MR_OK;
-    mr_sqlite_stmt *stmt = mr_sq_get(link, which, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, which, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->name, err));
     return mr_sq_integer(link, which, 0, out, err);
 }
@@ -114,8 +114,8 @@ static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
     op->stopped = false;
     MR_TRY(find_scope(link, op, &id, err));
     if (id == 0 && op->scope != MR_READ_ALL) return MR_OK;
-    mr_sqlite_stmt *stmt = mr_sq_get(link, statement_of(op), err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, statement_of(op), &stmt, err));
     if (op->scope != MR_READ_ALL) MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 2, op->from, err));
     const mr_code rc = step_through(stmt, op, err);
@@ -128,8 +128,8 @@ static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
 
 static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_STREAM_FIND, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_STREAM_FIND, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->stream, err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -138,8 +138,7 @@ static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
     mr_sqlite_reset(stmt);
     if (rc != MR_OK || !row) return rc;
     int64_t last;
-    stmt = mr_sq_get(link, MR_SQ_STREAM_VERSION, err);
-    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sq_get(link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
     MR_TRY(mr_sq_integer(link, MR_SQ_STREAM_VERSION, -1, &last, err));
     if (last > op->version) op->version = last;
@@ -149,8 +148,8 @@ static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
 static mr_code last_of_stream(mr_sq_link *link, int64_t id, mr_stream_info *info, bool *out_any,
                               mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_STREAMS_LAST, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_STREAMS_LAST, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
     *out_any = false;
     const mr_code rc = mr_sqlite_step(stmt, out_any, err);
@@ -164,8 +163,8 @@ static mr_code last_of_stream(mr_sq_link *link, int64_t id, mr_stream_info *info
 
 static mr_code read_streams(mr_sq_link *link, mr_streams_op *op, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_STREAMS, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_STREAMS, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->after, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 2, op->prefix, err));
     mr_code rc = MR_OK;
@@ -189,8 +188,8 @@ static mr_code read_streams(mr_sq_link *link, mr_streams_op *op, mr_error *err)
 
 static mr_code read_categories(mr_sq_link *link, mr_categories_op *op, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_CATEGORIES, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_CATEGORIES, &stmt, err));
     mr_code rc;
     bool row = false;
     while ((rc = mr_sqlite_step(stmt, &row, err)) == MR_OK && row) {
@@ -205,8 +204,8 @@ static mr_code read_categories(mr_sq_link *link, mr_categories_op *op, mr_error 
 
 static mr_code read_info(mr_sq_link *link, mr_info_op *op, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_TOTALS, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_TOTALS, &stmt, err));
     bool row = false;
     int64_t size;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -222,8 +221,8 @@ static mr_code read_info(mr_sq_link *link, mr_info_op *op, mr_error *err)
 
 static mr_code read_consumer(mr_sq_link *link, mr_consumer_op *op, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(link, MR_SQ_CONSUMER_GET, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_CONSUMER_GET, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->name, err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -236,8 +235,8 @@ static mr_code read_consumer(mr_sq_link *link, mr_consumer_op *op, mr_error *err
 static mr_code read_rules(mr_sq_link *link, mr_setting_op *op, mr_error *err)
 {
     const mr_sq_statement which = op->each != NULL ? MR_SQ_RULES_EACH : MR_SQ_RULES_GET;
-    mr_sqlite_stmt *stmt = mr_sq_get(link, which, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, which, &stmt, err));
     if (op->each == NULL) MR_TRY(mr_sqlite_bind_text(stmt, 1, op->target, err));
     op->rules = (mr_rules){0};
     mr_code rc;

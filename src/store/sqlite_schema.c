@@ -86,8 +86,8 @@ static mr_code move_row(mr_backend_writer *writer, mr_message *message, mr_error
     mr_name_entry *entry = &writer->streams.entries[stream];
     /* Two spellings of one UUID are two ids there: the later one keeps its spelling. */
     if (message->id.text.ptr == NULL) {
-        mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_MESSAGE_BY_ID, err);
-        if (stmt == NULL) return err->code;
+        mr_sqlite_stmt *stmt;
+        MR_TRY(mr_sq_get(&writer->link, MR_SQ_MESSAGE_BY_ID, &stmt, err));
         MR_TRY(mr_sq_bind_id(stmt, 1, &message->id, err));
         const mr_code rc = mr_sqlite_step(stmt, &row, err);
         mr_sqlite_reset(stmt);

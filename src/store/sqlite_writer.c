@@ -78,8 +78,8 @@ mr_space_state mr_sq_state(const mr_backend_writer *writer)
 
 static mr_code load_quotas(mr_backend_writer *writer, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_RULES_GET, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_RULES_GET, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, MR_SLICE(""), err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -119,8 +119,8 @@ mr_code mr_sq_category(mr_backend_writer *writer, mr_slice name, uint32_t *out, 
         *out = known;
         return MR_OK;
     }
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_CATEGORY_FIND, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_CATEGORY_FIND, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, name, err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -135,8 +135,8 @@ mr_code mr_sq_category(mr_backend_writer *writer, mr_slice name, uint32_t *out, 
 static mr_code load_stream(mr_backend_writer *writer, mr_slice name, mr_name_entry *out,
                            mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_STREAM_FIND, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_FIND, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, name, err));
     bool row = false;
     const mr_code rc = mr_sqlite_step(stmt, &row, err);
@@ -145,8 +145,7 @@ static mr_code load_stream(mr_backend_writer *writer, mr_slice name, mr_name_ent
     mr_sqlite_reset(stmt);
     MR_TRY(rc);
     if (!row) return MR_OK;
-    stmt = mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, err);
-    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, out->id, err));
     int64_t last;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
@@ -183,14 +182,12 @@ mr_code mr_sq_stream_make(mr_backend_writer *writer, uint32_t stream, mr_error *
     mr_name_entry *category = &writer->categories.entries[MR_SQ_CATEGORY(entry)];
     mr_sqlite_stmt *stmt;
     if (category->id == 0) {
-        stmt = mr_sq_get(&writer->link, MR_SQ_CATEGORY_ADD, err);
-        if (stmt == NULL) return err->code;
+        MR_TRY(mr_sq_get(&writer->link, MR_SQ_CATEGORY_ADD, &stmt, err));
         MR_TRY(mr_sqlite_bind_text(stmt, 1, category->name, err));
         MR_TRY(mr_sqlite_run(stmt, err));
         category->id = sqlite3_last_insert_rowid(handle);
     }
-    stmt = mr_sq_get(&writer->link, MR_SQ_STREAM_ADD, err);
-    if (stmt == NULL) return err->code;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_ADD, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, entry->name, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 2, category->id, err));
     MR_TRY(mr_sqlite_run(stmt, err));
@@ -213,8 +210,8 @@ void mr_sq_count(mr_backend_writer *writer, uint32_t category, int64_t streams, 
 mr_code mr_sq_write_counts(mr_backend_writer *writer, mr_error *err)
 {
     if (writer->first_dirty == MR_NAMES_NONE) return MR_OK;
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_CATEGORY_COUNT, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_CATEGORY_COUNT, &stmt, err));
     while (writer->first_dirty != MR_NAMES_NONE) {
         mr_name_entry *entry = &writer->categories.entries[writer->first_dirty];
         MR_TRY(mr_sqlite_bind_i64(stmt, 1, entry->id, err));
@@ -230,8 +227,8 @@ mr_code mr_sq_write_counts(mr_backend_writer *writer, mr_error *err)
 
 mr_code mr_sq_keep_floor(mr_backend_writer *writer, int64_t floor, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, MR_SQ_FLOOR_SET, err);
-    if (stmt == NULL) return err->code;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_FLOOR_SET, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, floor, err));
     return mr_sqlite_run(stmt, err);
 }
@@ -267,8 +264,9 @@ static mr_code carry_out(mr_backend_writer *writer, mr_op *op, mr_error *err)
 
 static mr_code run(mr_backend_writer *writer, mr_sq_statement which, mr_error *err)
 {
-    mr_sqlite_stmt *stmt = mr_sq_get(&writer->link, which, err);
-    return stmt == NULL ? err->code : mr_sqlite_run(stmt, err);
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, which, &stmt, err));
+    return mr_sqlite_run(stmt, err);
 }
 
 mr_code mr_sq_make_ready(mr_backend_writer *writer, mr_error *err)

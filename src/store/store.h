@@ -125,12 +125,13 @@ typedef enum mr_op_kind {
 } mr_op_kind;
 
 typedef struct mr_op {
-    struct mr_op *next; /* this and `task` are the store's, between submit and done */
+    struct mr_op *next; /* this and the next two are the store's, between submit and done */
     mr_task task;
+    mr_message_store *store;
     mr_op_kind kind;
-    mr_space *
-        space; /* NULL for MR_OP_SPACE_*; must stay referenced until done: the caller's reference */
+    mr_space *space; /* NULL for MR_OP_SPACE_*; referenced by the caller until done */
     void (*done)(struct mr_op *op);
+    void *caller; /* the caller's, for done() */
     mr_fault fault;
 } mr_op;
 
