@@ -7,7 +7,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "core/mem.h"
+#include "db/sqlite_memory.h"
 
 #define MAX_PATH_BYTES 4096
 #define CANCEL_OPS     4096 /* virtual machine steps between two looks at `cancelled` */
@@ -15,49 +15,13 @@
 /* --- SQLite's memory is ours
  * --------------------------------------------------------------------- */
 
-static void *memory_alloc(int size)
-{
-    return mr_mem_alloc((size_t)size);
-}
-
-static void *memory_realloc(void *old, int size)
-{
-    return mr_mem_realloc(old, (size_t)size);
-}
-
-static int memory_size(void *memory)
-{
-    return (int)mr_mem_usable(memory);
-}
-
-static int memory_roundup(int size)
-{
-    return (size + 7) & ~7;
-}
-
-static int memory_init(MR_UNUSED void *context)
-{
-    return SQLITE_OK;
-}
-
-static void memory_shutdown(MR_UNUSED void *context)
-{
-}
-
 static int init_code;
 
 static void init_once(void)
 {
-    static const sqlite3_mem_methods methods = {
-        .xMalloc = memory_alloc,
-        .xFree = mr_mem_free,
-        .xRealloc = memory_realloc,
-        .xSize = memory_size,
-        .xRoundup = memory_roundup,
-        .xInit = memory_init,
-        .xShutdown = memory_shutdown,
-    };
-    init_code = sqlite3_config(SQLITE_CONFIG_MALLOC, &methods);
+    init_code = sqlite3_config(SQLITE_CONFIG_MALLOC, &mr_sqlite_memory);
+    /* core/mem.h counts; SQLite's own count takes a lock all threads share. */
+    if (init_code == SQLITE_OK) init_code = sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
     if (init_code == SQLITE_OK) init_code = sqlite3_config(SQLITE_CONFIG_URI, 0);
     if (init_code == SQLITE_OK) init_code = sqlite3_initialize();
 }
@@ -71,12 +35,6 @@ static mr_code init(mr_error *err)
     if (rc == SQLITE_OK) return MR_OK;
     return mr_fail(err, rc == SQLITE_NOMEM ? MR_ERR_NOMEM : MR_ERR_IO,
                    "SQLite cannot be started: %s", sqlite3_errstr(rc));
-}
-
-void mr_sqlite_soft_heap_limit(uint64_t bytes)
-{
-    if (init(NULL) != MR_OK) return;
-    sqlite3_soft_heap_limit64(bytes > INT64_MAX ? INT64_MAX : (sqlite3_int64)bytes);
 }
 
 /* --- errors
@@ -259,9 +217,9 @@ mr_code mr_sqlite_open(mr_sqlite *db, const char *path, const mr_sqlite_options 
 
 void mr_sqlite_close(mr_sqlite *db)
 {
-    if (db->handle == NULL) return;
-    sqlite3_close_v2(db->handle);
+    if (db->handle != NULL) sqlite3_close_v2(db->handle);
     db->handle = NULL;
+    mr_sqlite_memory_drop();
 }
 
 /* --- statements

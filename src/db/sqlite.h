@@ -197,8 +197,4 @@ bool mr_sqlite_same_name(mr_slice a, mr_slice b);
  */
 void mr_sqlite_interrupt(mr_sqlite *db);
 
-/* SQLite frees cached pages rather than hold more than this in all connections together; 0 = no
- * limit. */
-void mr_sqlite_soft_heap_limit(uint64_t bytes);
-
 #endif
