@@ -80,8 +80,7 @@ static mr_feed_entry entry_of(const mr_message *message, bool body)
     return entry;
 }
 
-/* --- The ring, under the lock
- * ---------------------------------------------------------------------- */
+/* --- The ring, under the lock ----------------------------------------------------------------- */
 
 static void empty_ring(mr_feed *feed, int64_t kept_after)
 {
@@ -188,8 +187,7 @@ void mr_feed_publish(mr_feed *feed, const mr_op *first, int64_t head)
     pthread_mutex_unlock(&feed->lock);
 }
 
-/* --- Watchers
- * --------------------------------------------------------------------------------------- */
+/* --- Watchers --------------------------------------------------------------------------------- */
 
 mr_code mr_feed_watch(mr_space *space, mr_feed_watcher *watcher, mr_error *err)
 {

@@ -167,6 +167,7 @@ static mr_code import_message(mr_backend_writer *writer, const mr_message *messa
     MR_TRY(mr_sq_stream_make(writer, stream, err));
     MR_TRY(mr_sq_insert(writer, stream, message, err));
     mr_name_entry *entry = stream_at(writer, stream);
+    MR_TRY(mr_sq_index_one(writer, entry->id, message->position, message->global_position, err));
     if (message->position > MR_SQ_VERSION(entry)) MR_SQ_VERSION(entry) = message->position;
     mr_sq_count(writer, (uint32_t)MR_SQ_CATEGORY(entry), !MR_SQ_FILLED(entry), 1);
     MR_SQ_FILLED(entry) = true;

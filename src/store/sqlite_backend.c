@@ -24,8 +24,7 @@
 #define ESCAPED_MAX         200 /* bytes; longer ids are named by their hash */
 #define PLACE_MAX           4096
 
-/* --- The data directory
- * ---------------------------------------------------------------------------- */
+/* --- The data directory ----------------------------------------------------------------------- */
 
 static mr_code make_dir(const char *path, mr_error *err)
 {
@@ -70,8 +69,7 @@ static mr_code resolve(const mr_backend *backend, const char *place, char out[PL
                    place);
 }
 
-/* --- Opening
- * ----------------------------------------------------------------------------------------- */
+/* --- Opening ---------------------------------------------------------------------------------- */
 
 static mr_code make_registry(mr_backend *backend, mr_error *err)
 {
@@ -112,6 +110,7 @@ static void close_backend(mr_backend *backend)
     if (backend == NULL) return;
     mr_sqlite_close(&backend->registry);
     if (backend->lock_fd >= 0) close(backend->lock_fd);
+    pthread_mutex_destroy(&backend->tails.lock);
     mr_arena_done(&backend->arena);
     mr_mem_free(backend);
 }
@@ -124,6 +123,7 @@ static mr_code open_backend(const mr_message_store_options *options, mr_backend 
     mr_arena_init(&backend->arena, "store.backend", BACKEND_ARENA_BYTES);
     backend->durability = options->durability;
     backend->lock_fd = -1;
+    pthread_mutex_init(&backend->tails.lock, NULL);
     const mr_code rc = open_parts(backend, options, err);
     if (rc != MR_OK) {
         close_backend(backend);
@@ -138,8 +138,7 @@ static bool reads_by_writer(const mr_backend *backend)
     return backend->data_dir == NULL;
 }
 
-/* --- Namespaces
- * -------------------------------------------------------------------------------------- */
+/* --- Namespaces ------------------------------------------------------------------------------- */
 
 static mr_code each_space(mr_backend *backend,
                           mr_code (*take)(void *context, const mr_space_record *record,
@@ -288,8 +287,7 @@ static mr_code set_token(mr_backend *backend, const char *id, const char *token_
                       token_hash, err);
 }
 
-/* --- Writers and readers
- * ------------------------------------------------------------------------------ */
+/* --- Writers and readers ---------------------------------------------------------------------- */
 
 static mr_code open_writer(mr_backend *backend, const char *place, mr_backend_writer **out,
                            mr_error *err)
@@ -310,6 +308,7 @@ static mr_code migrate(mr_backend *backend, const char *place, mr_space_state *o
 
 struct mr_backend_reader {
     mr_sq_link link;
+    mr_backend *backend;
 };
 
 static mr_code open_reader(mr_backend *backend, const char *place, mr_backend_reader **out,
@@ -319,6 +318,7 @@ static mr_code open_reader(mr_backend *backend, const char *place, mr_backend_re
     MR_TRY(resolve(backend, place, path, err));
     mr_backend_reader *reader = mr_mem_zalloc(sizeof *reader);
     if (reader == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for a reader");
+    reader->backend = backend;
     const mr_code rc = mr_sq_link_open(&reader->link, backend, path, MR_SQLITE_READ, err);
     if (rc != MR_OK) {
         mr_mem_free(reader);
@@ -331,7 +331,7 @@ static mr_code open_reader(mr_backend *backend, const char *place, mr_backend_re
 static void close_reader(mr_backend_reader *reader)
 {
     if (reader == NULL) return;
-    mr_sq_link_close(&reader->link);
+    mr_sq_link_close(&reader->link, reader->backend);
     mr_mem_free(reader);
 }
 

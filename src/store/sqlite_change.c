@@ -10,8 +10,8 @@ mr_code mr_sq_clear(mr_backend_writer *writer, mr_clear_op *op, mr_error *err)
 {
     op->removed = (uint64_t)writer->messages;
     MR_TRY(mr_sqlite_exec(&writer->link.db,
-                          "DELETE FROM messages; DELETE FROM streams; DELETE FROM categories;"
-                          "DELETE FROM consumers; DELETE FROM meta WHERE key = 'floor'",
+                          "DELETE FROM messages; DELETE FROM stream_index; DELETE FROM streams;"
+                          "DELETE FROM categories; DELETE FROM consumers; DELETE FROM meta",
                           "clear the namespace", err));
     mr_names_reset(&writer->streams);
     mr_names_reset(&writer->categories);
@@ -71,6 +71,7 @@ mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *
     const int64_t before = op->forget ? INT64_MAX : op->before;
     MR_TRY(run_with(writer, MR_SQ_MESSAGES_REMOVE, entry->id, before, err));
     op->removed = (uint64_t)sqlite3_changes64(writer->link.db.handle);
+    MR_TRY(run_with(writer, MR_SQ_INDEX_REMOVE, entry->id, before, err));
     bool empty;
     MR_TRY(settle_stream(writer, entry->id, MR_SQ_VERSION(entry), &empty, err));
     mr_sq_count(writer, (uint32_t)MR_SQ_CATEGORY(entry), -(empty && MR_SQ_FILLED(entry)),
@@ -83,8 +84,7 @@ mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *
     return MR_OK;
 }
 
-/* --- Consumers and rules
- * -------------------------------------------------------------------------- */
+/* --- Consumers and rules ---------------------------------------------------------------------- */
 
 mr_code mr_sq_consumer_set(mr_backend_writer *writer, mr_consumer_op *op, mr_error *err)
 {
@@ -122,8 +122,7 @@ mr_code mr_sq_rules_set(mr_backend_writer *writer, mr_setting_op *op, mr_error *
     return MR_OK;
 }
 
-/* --- Retention
- * ------------------------------------------------------------------------------------ */
+/* --- Retention -------------------------------------------------------------------------------- */
 
 typedef struct sweep {
     mr_backend_writer *writer;
@@ -145,6 +144,7 @@ static mr_code remove_old(sweep *job, const old_message *old, mr_error *err)
     bool empty;
     if (old->global == writer->head) MR_TRY(mr_sq_keep_floor(writer, writer->head, err));
     MR_TRY(run_with_one(writer, MR_SQ_MESSAGE_REMOVE, old->global, err));
+    MR_TRY(run_with(writer, MR_SQ_INDEX_REMOVE_ONE, old->stream, old->position, err));
     MR_TRY(settle_stream(writer, old->stream, old->position, &empty, err));
     snprintf(
         sql, sizeof sql,
@@ -253,10 +253,15 @@ mr_code mr_sq_enforce_rules(mr_backend_writer *writer, int64_t now_us, uint64_t 
     MR_TRY(mr_sq_make_ready(writer, err));
     if (!writer->has_retention) return MR_OK;
     mr_code rc = mr_sqlite_begin_immediate(&writer->link.db, err);
+    if (rc == MR_OK) rc = mr_sq_index_all(writer, err);
     if (rc == MR_OK) rc = enforce_all(&job, now_us, err);
     if (rc == MR_OK) rc = mr_sqlite_commit(&writer->link.db, err);
     if (rc != MR_OK) mr_sqlite_rollback(&writer->link.db);
-    if (rc == MR_OK) *out_removed = job.removed;
+    if (rc == MR_OK) {
+        *out_removed = job.removed;
+        mr_sq_index_settle(writer, NULL);
+    }
+    writer->moved_all = false;
     if (rc != MR_OK || job.removed > 0) writer->stale = true;
     if (writer->stale && rc == MR_OK) return mr_sq_make_ready(writer, err);
     return rc;

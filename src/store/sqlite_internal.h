@@ -6,6 +6,8 @@
  *     sqlite_schema.c     a namespace's tables, and how EventoDB's become ours
  *     sqlite_writer.c     opening, groups, what is kept in memory, checkpoints
  *     sqlite_append.c     messages into the tables: append and import
+ *     sqlite_tail.c       the newest messages of each stream, in memory
+ *     sqlite_index.c      moving them into the index of streams
  *     sqlite_change.c     clear, truncate, consumers, rules, retention
  *     sqlite_reader.c     connections for reading, and reading messages
  *     sqlite_query.c      versions, lists of streams and categories, the rest that is read
@@ -15,7 +17,9 @@
  *     categories   id  name     streams messages      counts are kept by every commit
  *     streams      id  name     category base         base: the version that truncation left
  *     messages     global_position  stream position category time id type data metadata
- *                  indexes: (id), (stream, position), (category), which ends in global_position
+ *                  indexes: (id) and (category), which ends in global_position
+ *     stream_index stream position  global_position      of all but the newest messages, which are
+ *                                                        in memory (sqlite_tail.h)
  *     consumers, rules, meta
  *
  * Ids are 16 bytes, or text where EventoDB's import stored no UUID; time is microseconds.
@@ -31,6 +35,7 @@
 #include "db/sqlite.h"
 #include "store/backend.h"
 #include "store/names.h"
+#include "store/sqlite_tail.h"
 
 #define MR_SQ_STREAMS_KEPT    (1u << 17) /* stream versions in memory, of one namespace */
 #define MR_SQ_CATEGORIES_KEPT (1u << 15)
@@ -47,6 +52,7 @@ struct mr_backend {
     mr_durability durability;
     mr_sqlite registry;
     int lock_fd; /* -1: none */
+    mr_sq_tails tails;
 };
 
 /* --- statements made when first needed ----------------------------------------------------------
@@ -66,6 +72,12 @@ typedef enum mr_sq_statement {
     MR_SQ_MESSAGE_ADD,
     MR_SQ_MESSAGE_BY_ID,
     MR_SQ_MESSAGES_REMOVE,
+    MR_SQ_INDEX_REMOVE,
+    MR_SQ_INDEX_ADD,
+    MR_SQ_INDEXED_GET,
+    MR_SQ_INDEXED_SET,
+    MR_SQ_NOT_INDEXED,
+    MR_SQ_INDEX_REMOVE_ONE,
     MR_SQ_HEAD,
     MR_SQ_FLOOR_GET,
     MR_SQ_FLOOR_SET,
@@ -79,8 +91,7 @@ typedef enum mr_sq_statement {
     MR_SQ_MESSAGE_REMOVE,
     MR_SQ_READ_STREAM_UP,
     MR_SQ_READ_STREAM_DOWN,
-    MR_SQ_READ_STREAM_GLOBAL_UP,
-    MR_SQ_READ_STREAM_GLOBAL_DOWN,
+    MR_SQ_READ_ONE,
     MR_SQ_READ_CATEGORY_UP,
     MR_SQ_READ_CATEGORY_DOWN,
     MR_SQ_READ_ALL_UP,
@@ -107,14 +118,16 @@ typedef enum mr_sq_statement {
 typedef struct mr_sq_link {
     mr_sqlite db;
     mr_sqlite_stmt statements[MR_SQ_STATEMENTS];
+    mr_sq_tail *tail;
+    mr_sq_tail_copy copy;
 } mr_sq_link;
 
 /* The statement, ready to be bound. */
 MR_NODISCARD MR_HOT mr_code mr_sq_get(mr_sq_link *link, mr_sq_statement which, mr_sqlite_stmt **out,
                                       mr_error *err);
-MR_NODISCARD mr_code mr_sq_link_open(mr_sq_link *link, const mr_backend *backend, const char *place,
+MR_NODISCARD mr_code mr_sq_link_open(mr_sq_link *link, mr_backend *backend, const char *place,
                                      mr_sqlite_mode mode, mr_error *err);
-void mr_sq_link_close(mr_sq_link *link);
+void mr_sq_link_close(mr_sq_link *link, mr_backend *backend);
 /* Runs a statement that gives at most one row with one integer; `fallback` without a row or when it
  * is NULL. */
 MR_NODISCARD mr_code mr_sq_integer(mr_sq_link *link, mr_sq_statement which, int64_t fallback,
@@ -136,6 +149,13 @@ void mr_sq_column_id(const mr_sqlite_stmt *stmt, int at, mr_message_id *out);
 #define MR_SQ_D_MESSAGES(entry) ((entry)->b)
 #define MR_SQ_DIRTY(entry)      ((entry)->flag) /* category: is in the list of changed ones */
 
+#define MR_SQ_MOVED_MAX 256u /* streams moved to the index by one group, unless all are */
+
+typedef struct mr_sq_moved {
+    int64_t stream;
+    uint32_t count;
+} mr_sq_moved;
+
 struct mr_backend_writer {
     mr_sq_link link;
     mr_backend *backend;
@@ -149,6 +169,10 @@ struct mr_backend_writer {
     bool has_retention;
     bool stale;  /* what is in memory may not be what is stored: refresh before the next group */
     bool broken; /* the connection met an error of the world: open it anew before the next group */
+    mr_sq_moved moved[MR_SQ_MOVED_MAX]; /* from the tail to the index by the present group */
+    uint32_t moved_count;
+    uint32_t sweep; /* slot of the tail that is looked at next */
+    bool moved_all;
     uint32_t wal_pages; /* told by each commit */
     bool aside_wanted;  /* tidy() has asked for tidy_aside() and not seen its end */
     atomic_bool aside_done;
@@ -194,6 +218,23 @@ MR_NODISCARD mr_code mr_sq_consumer_set(mr_backend_writer *writer, mr_consumer_o
 MR_NODISCARD mr_code mr_sq_rules_set(mr_backend_writer *writer, mr_setting_op *op, mr_error *err);
 MR_NODISCARD mr_code mr_sq_enforce_rules(mr_backend_writer *writer, int64_t now_us, uint64_t limit,
                                          uint64_t *out_removed, mr_error *err);
+
+/* --- the index of streams -----------------------------------------------------------------------
+ */
+
+/* Inside a group's transaction: moves streams from the tail to the index until, with `coming` more
+ * messages, it has its target size. */
+MR_NODISCARD MR_HOT mr_code mr_sq_index_some(mr_backend_writer *writer, uint32_t coming,
+                                             mr_error *err);
+/* Moves all of them; the tail is emptied after the commit (mr_sq_index_settle). */
+MR_NODISCARD mr_code mr_sq_index_all(mr_backend_writer *writer, mr_error *err);
+MR_NODISCARD mr_code mr_sq_index_one(mr_backend_writer *writer, int64_t stream, int64_t position,
+                                     int64_t global, mr_error *err);
+/* After the commit: the tail loses what was moved and gets what the ops from `first` appended. */
+MR_HOT void mr_sq_index_settle(mr_backend_writer *writer, const mr_op *first);
+/* In a transaction of its own: what a crash left unindexed, or what the tail holds at the end. */
+MR_NODISCARD mr_code mr_sq_index_recover(mr_backend_writer *writer, mr_error *err);
+MR_NODISCARD mr_code mr_sq_index_finish(mr_backend_writer *writer, mr_error *err);
 
 /* --- the schema ---------------------------------------------------------------------------------
  */

@@ -12,8 +12,12 @@
 #define BODIES  ", m.data, m.metadata"
 #define NOTHING ", NULL, NULL"
 /* CROSS JOIN: messages in the order of their index, then each one's stream by its id. */
-#define JOINED      " FROM messages m CROSS JOIN streams s ON s.id = m.stream "
-#define OF_STREAM   "WHERE m.stream = ?1 AND m.position "
+#define JOINED " FROM messages m CROSS JOIN streams s ON s.id = m.stream "
+/* Of one stream, whose name is known: the place of its name is empty. */
+#define OF_ONE "m.global_position, m.position, m.time, m.id, m.type, NULL"
+#define INDEXED                                                                            \
+    " FROM stream_index x CROSS JOIN messages m ON m.global_position = x.global_position " \
+    "WHERE x.stream = ?1 AND x.position "
 #define OF_CATEGORY "WHERE m.category = ?1 AND m.global_position "
 #define OF_ALL      "WHERE m.global_position "
 
@@ -25,7 +29,7 @@ static const struct {
     [MR_SQ_COMMIT] = {"COMMIT", "commit"},
     [MR_SQ_STREAM_FIND] = {"SELECT id, category, base FROM streams WHERE name = ?1",
                            "look up a stream"},
-    [MR_SQ_STREAM_VERSION] = {"SELECT max(position) FROM messages WHERE stream = ?1",
+    [MR_SQ_STREAM_VERSION] = {"SELECT max(position) FROM stream_index WHERE stream = ?1",
                               "look up a stream's version"},
     [MR_SQ_STREAM_ADD] = {"INSERT INTO streams (name, category, base) VALUES (?1, ?2, -1)",
                           "add a stream"},
@@ -44,8 +48,24 @@ static const struct {
     [MR_SQ_MESSAGE_BY_ID] = {"SELECT stream, type, data, position, global_position, time FROM "
                              "messages WHERE id = ?1",
                              "look up a message's id"},
-    [MR_SQ_MESSAGES_REMOVE] = {"DELETE FROM messages WHERE stream = ?1 AND position < ?2",
+    [MR_SQ_MESSAGES_REMOVE] = {"DELETE FROM messages WHERE global_position IN (SELECT "
+                               "global_position FROM stream_index WHERE stream = ?1 AND position < "
+                               "?2)",
                                "remove messages"},
+    [MR_SQ_INDEX_REMOVE] = {"DELETE FROM stream_index WHERE stream = ?1 AND position < ?2",
+                            "remove messages"},
+    [MR_SQ_INDEX_REMOVE_ONE] = {"DELETE FROM stream_index WHERE stream = ?1 AND position = ?2",
+                                "remove an old message"},
+    [MR_SQ_INDEX_ADD] = {"INSERT INTO stream_index (stream, position, global_position) VALUES (?1, "
+                         "?2, ?3)",
+                         "index a message"},
+    [MR_SQ_INDEXED_GET] = {"SELECT value FROM meta WHERE key = 'indexed'", "look at the index"},
+    [MR_SQ_INDEXED_SET] = {"INSERT OR REPLACE INTO meta (key, value) VALUES ('indexed', ?1)",
+                           "keep how far the index goes"},
+    [MR_SQ_NOT_INDEXED] = {"INSERT OR IGNORE INTO stream_index (stream, position, global_position) "
+                           "SELECT stream, position, global_position FROM messages WHERE "
+                           "global_position > ?1 ORDER BY stream, position",
+                           "index messages"},
     [MR_SQ_HEAD] = {"SELECT max(global_position) FROM messages", "find the last message"},
     [MR_SQ_FLOOR_GET] = {"SELECT value FROM meta WHERE key = 'floor'",
                          "find the last global position"},
@@ -66,22 +86,22 @@ static const struct {
     [MR_SQ_OLDEST_OF_CATEGORY] = {"SELECT global_position, stream, category, position, time FROM "
                                   "messages WHERE category = ?1 ORDER BY global_position LIMIT ?2",
                                   "find old messages"},
-    [MR_SQ_OLDEST_OF_STREAM] = {"SELECT global_position, stream, category, position, time FROM "
-                                "messages WHERE stream = ?1 ORDER BY position LIMIT ?2",
-                                "find old messages"},
+    [MR_SQ_OLDEST_OF_STREAM] =
+        {"SELECT m.global_position, m.stream, m.category, m.position, m.time "
+         "FROM stream_index x CROSS JOIN messages m ON m.global_position = "
+         "x.global_position WHERE x.stream = ?1 ORDER BY x.position LIMIT ?2",
+         "find old messages"},
     [MR_SQ_MESSAGE_REMOVE] = {"DELETE FROM messages WHERE global_position = ?1",
                               "remove an old message"},
-    [MR_SQ_READ_STREAM_UP] = {"SELECT " COLUMNS BODIES JOINED OF_STREAM ">= ?2 ORDER BY m.position",
+    [MR_SQ_READ_STREAM_UP] = {"SELECT " OF_ONE BODIES INDEXED ">= ?2 AND x.position < ?3 ORDER BY "
+                              "x.position",
                               "read a stream"},
-    [MR_SQ_READ_STREAM_DOWN] = {"SELECT " COLUMNS BODIES JOINED OF_STREAM
-                                "<= ?2 ORDER BY m.position DESC",
+    [MR_SQ_READ_STREAM_DOWN] = {"SELECT " OF_ONE BODIES INDEXED
+                                "<= ?2 AND x.position < ?3 ORDER BY "
+                                "x.position DESC",
                                 "read a stream"},
-    [MR_SQ_READ_STREAM_GLOBAL_UP] = {"SELECT " COLUMNS BODIES JOINED "WHERE m.stream = ?1 AND "
-                                     "+m.global_position >= ?2 ORDER BY m.position",
-                                     "read a stream"},
-    [MR_SQ_READ_STREAM_GLOBAL_DOWN] = {"SELECT " COLUMNS BODIES JOINED "WHERE m.stream = ?1 AND "
-                                       "+m.global_position <= ?2 ORDER BY m.position DESC",
-                                       "read a stream"},
+    [MR_SQ_READ_ONE] = {"SELECT " OF_ONE BODIES " FROM messages m WHERE m.global_position = ?1",
+                        "read a message"},
     [MR_SQ_READ_CATEGORY_UP] = {"SELECT " COLUMNS BODIES JOINED OF_CATEGORY
                                 ">= ?2 ORDER BY m.global_position",
                                 "read a category"},
@@ -94,8 +114,8 @@ static const struct {
     [MR_SQ_READ_ALL_DOWN] = {"SELECT " COLUMNS BODIES JOINED OF_ALL
                              "<= ?2 ORDER BY m.global_position DESC",
                              "read all messages"},
-    [MR_SQ_LOOK_STREAM_UP] = {"SELECT " COLUMNS NOTHING JOINED OF_STREAM
-                              ">= ?2 ORDER BY m.position",
+    [MR_SQ_LOOK_STREAM_UP] = {"SELECT " OF_ONE NOTHING INDEXED ">= ?2 AND x.position < ?3 ORDER BY "
+                              "x.position",
                               "read a stream"},
     [MR_SQ_LOOK_CATEGORY_UP] = {"SELECT " COLUMNS NOTHING JOINED OF_CATEGORY
                                 ">= ?2 ORDER BY m.global_position",
@@ -105,9 +125,11 @@ static const struct {
                            "read all messages"},
     [MR_SQ_STREAMS] = {"SELECT id, name FROM streams WHERE name > ?1 AND name >= ?2 ORDER BY name",
                        "list streams"},
-    [MR_SQ_STREAMS_LAST] = {"SELECT position, time FROM messages WHERE stream = ?1 ORDER BY "
-                            "position DESC LIMIT 1",
-                            "find a stream's last message"},
+    [MR_SQ_STREAMS_LAST] =
+        {"SELECT m.position, m.time FROM stream_index x CROSS JOIN messages m ON "
+         "m.global_position = x.global_position WHERE x.stream = ?1 ORDER BY "
+         "x.position DESC LIMIT 1",
+         "find a stream's last message"},
     [MR_SQ_CATEGORIES] = {"SELECT name, streams, messages FROM categories WHERE messages > 0 "
                           "ORDER BY name",
                           "list categories"},
@@ -131,7 +153,7 @@ static const struct {
                           "look for rules"},
     [MR_SQ_CATEGORY_MESSAGES] = {"SELECT messages FROM categories WHERE name = ?1",
                                  "count a category's messages"},
-    [MR_SQ_STREAM_MESSAGES] = {"SELECT count(*) FROM messages WHERE stream = ?1",
+    [MR_SQ_STREAM_MESSAGES] = {"SELECT count(*) FROM stream_index WHERE stream = ?1",
                                "count a stream's messages"},
 };
 
@@ -145,7 +167,7 @@ mr_code mr_sq_get(mr_sq_link *link, mr_sq_statement which, mr_sqlite_stmt **out,
     return MR_OK;
 }
 
-mr_code mr_sq_link_open(mr_sq_link *link, const mr_backend *backend, const char *place,
+mr_code mr_sq_link_open(mr_sq_link *link, mr_backend *backend, const char *place,
                         mr_sqlite_mode mode, mr_error *err)
 {
     static const mr_sqlite_sync syncs[] = {[MR_DURABILITY_FULL] = MR_SQLITE_SYNC_FULL,
@@ -154,7 +176,7 @@ mr_code mr_sq_link_open(mr_sq_link *link, const mr_backend *backend, const char 
     const bool writes = mode != MR_SQLITE_READ;
     const bool in_memory = backend->data_dir == NULL;
     memset(link, 0, sizeof *link);
-    MR_TRY(mr_sqlite_open(
+    mr_code rc = mr_sqlite_open(
         &link->db, place,
         &(mr_sqlite_options){
             .mode = mode,
@@ -164,15 +186,20 @@ mr_code mr_sq_link_open(mr_sq_link *link, const mr_backend *backend, const char 
             .cache_bytes = writes ? WRITER_CACHE_BYTES : READER_CACHE_BYTES,
             .in_memory = in_memory,
         },
-        err));
-    return MR_OK;
+        err);
+    if (rc == MR_OK) rc = mr_sq_tail_open(&backend->tails, place, &link->tail, err);
+    if (rc != MR_OK) mr_sq_link_close(link, backend);
+    return rc;
 }
 
-void mr_sq_link_close(mr_sq_link *link)
+void mr_sq_link_close(mr_sq_link *link, mr_backend *backend)
 {
     for (size_t i = 0; i < MR_SQ_STATEMENTS; i++)
         mr_sqlite_finish(&link->statements[i]);
     mr_sqlite_close(&link->db);
+    mr_sq_tail_close(&backend->tails, link->tail);
+    mr_mem_free(link->copy.nodes);
+    memset(link, 0, sizeof *link);
 }
 
 mr_code mr_sq_integer(mr_sq_link *link, mr_sq_statement which, int64_t fallback, int64_t *out,

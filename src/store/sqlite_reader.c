@@ -5,15 +5,12 @@
 #include "core/scan.h"
 #include "store/sqlite_internal.h"
 
-/* --- Messages
- * ------------------------------------------------------------------------------------- */
+/* --- Messages --------------------------------------------------------------------------------- */
 
 static mr_sq_statement statement_of(const mr_read_op *op)
 {
     switch (op->scope) {
     case MR_READ_STREAM:
-        if (op->by_global)
-            return op->backwards ? MR_SQ_READ_STREAM_GLOBAL_DOWN : MR_SQ_READ_STREAM_GLOBAL_UP;
         if (op->backwards) return MR_SQ_READ_STREAM_DOWN;
         return op->no_bodies ? MR_SQ_LOOK_STREAM_UP : MR_SQ_READ_STREAM_UP;
     case MR_READ_CATEGORY:
@@ -60,6 +57,9 @@ static bool correlates(const mr_read_op *op, mr_slice metadata)
 
 static bool is_wanted(const mr_read_op *op, const mr_message *message)
 {
+    if (op->by_global && op->scope == MR_READ_STREAM &&
+        (op->backwards ? message->global_position > op->from : message->global_position < op->from))
+        return false;
     if (op->type.len > 0 && !mr_slice_equal(op->type, message->type)) return false;
     if (op->group.size > 0 && !mr_group_owns(op->group, message->stream)) return false;
     return correlates(op, message->metadata);
@@ -77,7 +77,8 @@ static bool take(mr_read_op *op, const mr_message *message)
     return op->limit < 0 || op->taken < (uint64_t)op->limit;
 }
 
-static mr_code step_through(mr_sqlite_stmt *stmt, mr_read_op *op, mr_error *err)
+/* Steps through the rows until `take` or the limit says stop: *out_on is false then. */
+static mr_code step_through(mr_sqlite_stmt *stmt, mr_read_op *op, bool *out_on, mr_error *err)
 {
     mr_message message;
     bool row = true;
@@ -86,11 +87,13 @@ static mr_code step_through(mr_sqlite_stmt *stmt, mr_read_op *op, mr_error *err)
         MR_TRY(mr_sqlite_step(stmt, &row, err));
         if (!row) break;
         message_of(stmt, &message);
+        if (op->scope == MR_READ_STREAM) message.stream = op->name;
         last = message.global_position;
         if (is_wanted(op, &message) && !take(op, &message)) break;
     }
     /* Until the end of what could be seen the caller's figure holds, and what came after it. */
     if (row || last > op->seen_global) op->seen_global = last;
+    *out_on = !row;
     return MR_OK;
 }
 
@@ -107,6 +110,60 @@ static mr_code find_scope(mr_sq_link *link, const mr_read_op *op, int64_t *out, 
     return mr_sq_integer(link, which, 0, out, err);
 }
 
+/* Messages of one stream that are not in the index yet, by their global positions. */
+static mr_code read_tail(mr_sq_link *link, mr_read_op *op, bool *on, mr_error *err)
+{
+    const mr_sq_tail_copy *copy = &link->copy;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, MR_SQ_READ_ONE, &stmt, err));
+    for (uint32_t i = 0; i < copy->count && *on; i++) {
+        const mr_sq_tail_node *node = &copy->nodes[op->backwards ? copy->count - 1 - i : i];
+        const int64_t at = op->by_global ? node->global : node->position;
+        if (op->backwards ? at > op->from : at < op->from) continue;
+        MR_TRY(mr_sqlite_bind_i64(stmt, 1, node->global, err));
+        const mr_code rc = step_through(stmt, op, on, err);
+        mr_sqlite_reset(stmt);
+        MR_TRY(rc);
+    }
+    return MR_OK;
+}
+
+static mr_code read_index(mr_sq_link *link, mr_read_op *op, int64_t stream, bool *on, mr_error *err)
+{
+    const mr_sq_tail_copy *copy = &link->copy;
+    const int64_t everything = op->backwards ? INT64_MAX : -1;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, statement_of(op), &stmt, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, stream, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 2, op->by_global ? everything : op->from, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 3, copy->count > 0 ? copy->nodes[0].position : INT64_MAX, err));
+    const mr_code rc = step_through(stmt, op, on, err);
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code read_stream(mr_sq_link *link, mr_read_op *op, int64_t stream, mr_error *err)
+{
+    bool on = true;
+    MR_TRY(mr_sq_tail_copy_stream(link->tail, stream, &link->copy, err)); /* first, see there */
+    if (op->backwards) MR_TRY(read_tail(link, op, &on, err));
+    if (on) MR_TRY(read_index(link, op, stream, &on, err));
+    if (on && !op->backwards) MR_TRY(read_tail(link, op, &on, err));
+    return MR_OK;
+}
+
+static mr_code read_many(mr_sq_link *link, mr_read_op *op, int64_t category, mr_error *err)
+{
+    bool on;
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, statement_of(op), &stmt, err));
+    if (op->scope == MR_READ_CATEGORY) MR_TRY(mr_sqlite_bind_i64(stmt, 1, category, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 2, op->from, err));
+    const mr_code rc = step_through(stmt, op, &on, err);
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
 static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
 {
     int64_t id;
@@ -114,17 +171,11 @@ static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
     op->stopped = false;
     MR_TRY(find_scope(link, op, &id, err));
     if (id == 0 && op->scope != MR_READ_ALL) return MR_OK;
-    mr_sqlite_stmt *stmt;
-    MR_TRY(mr_sq_get(link, statement_of(op), &stmt, err));
-    if (op->scope != MR_READ_ALL) MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
-    MR_TRY(mr_sqlite_bind_i64(stmt, 2, op->from, err));
-    const mr_code rc = step_through(stmt, op, err);
-    mr_sqlite_reset(stmt);
-    return rc;
+    return op->scope == MR_READ_STREAM ? read_stream(link, op, id, err)
+                                       : read_many(link, op, id, err);
 }
 
-/* --- The rest
- * ------------------------------------------------------------------------------------- */
+/* --- The rest --------------------------------------------------------------------------------- */
 
 static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
 {
@@ -140,7 +191,10 @@ static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
     int64_t last;
     MR_TRY(mr_sq_get(link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
+    mr_sq_tail_node newest;
+    const bool in_tail = mr_sq_tail_last(link->tail, id, &newest); /* before the index */
     MR_TRY(mr_sq_integer(link, MR_SQ_STREAM_VERSION, -1, &last, err));
+    if (in_tail && newest.position > last) last = newest.position;
     if (last > op->version) op->version = last;
     return MR_OK;
 }
@@ -149,13 +203,15 @@ static mr_code last_of_stream(mr_sq_link *link, int64_t id, mr_stream_info *info
                               mr_error *err)
 {
     mr_sqlite_stmt *stmt;
-    MR_TRY(mr_sq_get(link, MR_SQ_STREAMS_LAST, &stmt, err));
-    MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
+    mr_sq_tail_node newest;
+    const bool in_tail = mr_sq_tail_last(link->tail, id, &newest);
+    MR_TRY(mr_sq_get(link, in_tail ? MR_SQ_READ_ONE : MR_SQ_STREAMS_LAST, &stmt, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, in_tail ? newest.global : id, err));
     *out_any = false;
     const mr_code rc = mr_sqlite_step(stmt, out_any, err);
     if (*out_any) {
-        info->version = mr_sqlite_column_i64(stmt, 0);
-        info->last_time_us = mr_sqlite_column_i64(stmt, 1);
+        info->version = mr_sqlite_column_i64(stmt, in_tail ? 1 : 0);
+        info->last_time_us = mr_sqlite_column_i64(stmt, in_tail ? 2 : 1);
     }
     mr_sqlite_reset(stmt);
     return rc;

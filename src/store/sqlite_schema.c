@@ -14,8 +14,9 @@ static const char tables[] =
     " position INTEGER NOT NULL, category INTEGER NOT NULL, time INTEGER NOT NULL,"
     " id BLOB NOT NULL, type TEXT NOT NULL, data TEXT, metadata TEXT);"
     "CREATE UNIQUE INDEX messages_id ON messages (id);"
-    "CREATE UNIQUE INDEX messages_stream ON messages (stream, position);"
     "CREATE INDEX messages_category ON messages (category);"
+    "CREATE TABLE stream_index (stream INTEGER NOT NULL, position INTEGER NOT NULL,"
+    " global_position INTEGER NOT NULL, PRIMARY KEY (stream, position)) WITHOUT ROWID;"
     "CREATE TABLE consumers (name TEXT PRIMARY KEY, position INTEGER NOT NULL,"
     " time INTEGER NOT NULL) WITHOUT ROWID;"
     "CREATE TABLE rules (target TEXT PRIMARY KEY, max_age_s INTEGER NOT NULL,"
@@ -50,8 +51,7 @@ static mr_code exec(mr_backend_writer *writer, const char *sql, mr_error *err)
     return mr_sqlite_exec(&writer->link.db, sql, "make the tables", err);
 }
 
-/* --- EventoDB's messages
- * -------------------------------------------------------------------------- */
+/* --- EventoDB's messages ---------------------------------------------------------------------- */
 
 /* A row of EventoDB's table as a message of ours. Its seconds become microseconds; ids that are no
  * UUIDs, which its import let through, stay as they are. */
@@ -101,6 +101,7 @@ static mr_code move_row(mr_backend_writer *writer, mr_message *message, mr_error
         message->id.text = mr_slice_of(text, MR_UUID_TEXT_BYTES + (size_t)len);
     }
     MR_TRY(mr_sq_insert(writer, stream, message, err));
+    MR_TRY(mr_sq_index_one(writer, entry->id, message->position, message->global_position, err));
     mr_sq_count(writer, (uint32_t)MR_SQ_CATEGORY(entry), !MR_SQ_FILLED(entry), 1);
     MR_SQ_FILLED(entry) = true;
     return MR_OK;
@@ -140,8 +141,7 @@ static mr_code take_over(mr_backend_writer *writer, mr_error *err)
     return exec(writer, "DROP TABLE eventodb_messages", err);
 }
 
-/* --- Versions
- * ------------------------------------------------------------------------------------- */
+/* --- Versions --------------------------------------------------------------------------------- */
 
 static mr_code find_version(mr_backend_writer *writer, int64_t *out, bool *out_eventodb,
                             mr_error *err)

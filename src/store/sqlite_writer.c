@@ -33,6 +33,7 @@ static mr_code open_parts(mr_backend_writer *writer, mr_error *err)
 {
     MR_TRY(connect(writer, err));
     MR_TRY(mr_sq_migrate(writer, err));
+    MR_TRY(mr_sq_index_recover(writer, err));
     return mr_sq_writer_refresh(writer, err);
 }
 
@@ -60,7 +61,11 @@ mr_code mr_sq_writer_open(mr_backend *backend, const char *place, mr_backend_wri
 void mr_sq_writer_close(mr_backend_writer *writer)
 {
     if (writer == NULL) return;
-    mr_sq_link_close(&writer->link);
+    if (writer->link.db.handle != NULL) {
+        /* When the disk is full the next one to open it does this. */
+        (void)!mr_sq_index_finish(writer, NULL);
+        mr_sq_link_close(&writer->link, writer->backend);
+    }
     mr_names_done(&writer->streams);
     mr_names_done(&writer->categories);
     mr_mem_free(writer);
@@ -149,6 +154,8 @@ static mr_code load_stream(mr_backend_writer *writer, mr_slice name, mr_name_ent
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, out->id, err));
     int64_t last;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
+    mr_sq_tail_node newest;
+    if (mr_sq_tail_last(writer->link.tail, out->id, &newest)) last = newest.position;
     MR_SQ_FILLED(out) = last >= 0;
     if (last > MR_SQ_VERSION(out)) MR_SQ_VERSION(out) = last;
     return MR_OK;
@@ -272,8 +279,12 @@ static mr_code run(mr_backend_writer *writer, mr_sq_statement which, mr_error *e
 mr_code mr_sq_make_ready(mr_backend_writer *writer, mr_error *err)
 {
     if (writer->broken && writer->backend->data_dir != NULL && !writer->aside_wanted) {
-        mr_sq_link_close(&writer->link);
-        MR_TRY(connect(writer, err));
+        mr_sq_tail *tail; /* held, so that it outlives the connection */
+        MR_TRY(mr_sq_tail_open(&writer->backend->tails, writer->place, &tail, err));
+        mr_sq_link_close(&writer->link, writer->backend);
+        const mr_code rc = connect(writer, err);
+        mr_sq_tail_close(&writer->backend->tails, tail);
+        MR_TRY(rc);
     }
     if (writer->stale) return mr_sq_writer_refresh(writer, err);
     if (mr_names_is_full(&writer->streams) || mr_names_is_full(&writer->categories))
@@ -281,25 +292,49 @@ mr_code mr_sq_make_ready(mr_backend_writer *writer, mr_error *err)
     return MR_OK;
 }
 
-/* One transaction over `first` and, unless `alone`, those behind it. When it fails nothing has
- * happened, and *at is the op that was being carried out, NULL if none was. */
-static mr_code run_group(mr_backend_writer *writer, mr_op *first, bool alone, mr_op **at,
-                         mr_error *err)
+/* Appends leave the index of streams for later; what changes other messages wants all of it. */
+static bool is_bulk(const mr_op *op)
+{
+    return op->kind == MR_OP_IMPORT || op->kind == MR_OP_CLEAR || op->kind == MR_OP_TRUNCATE;
+}
+
+static uint32_t messages_of(const mr_op *first)
+{
+    size_t count = 0;
+    for (const mr_op *op = first; op != NULL; op = op->next)
+        if (op->kind == MR_OP_APPEND) count += ((const mr_append_op *)op)->count;
+    return (uint32_t)count;
+}
+
+static mr_code carry_out_all(mr_backend_writer *writer, mr_op *first, mr_op **at, mr_error *err)
+{
+    const uint32_t coming = messages_of(first);
+    MR_TRY(is_bulk(first) ? mr_sq_index_all(writer, err) : mr_sq_index_some(writer, coming, err));
+    for (mr_op *op = first; op != NULL; op = op->next) {
+        *at = op;
+        MR_TRY(carry_out(writer, op, err));
+    }
+    *at = NULL;
+    return mr_sq_write_counts(writer, err);
+}
+
+/* One transaction over the ops from `first`. When it fails nothing has happened, and *at is the op
+ * that was being carried out, NULL if none was. */
+static mr_code run_group(mr_backend_writer *writer, mr_op *first, mr_op **at, mr_error *err)
 {
     *at = NULL;
+    writer->moved_count = 0;
+    writer->moved_all = false;
     MR_TRY(mr_sq_make_ready(writer, err));
+    MR_TRY(mr_sq_tail_reserve(writer->link.tail, messages_of(first), err));
     writer->now_us = mr_clock_wall_ns() / MR_NS_PER_US;
     mr_code rc = run(writer, MR_SQ_BEGIN, err);
-    for (mr_op *op = first; rc == MR_OK && op != NULL; op = alone ? NULL : op->next) {
-        *at = op;
-        rc = carry_out(writer, op, err);
-    }
-    if (rc == MR_OK) {
-        *at = NULL;
-        rc = mr_sq_write_counts(writer, err);
-    }
+    if (rc == MR_OK) rc = carry_out_all(writer, first, at, err);
     if (rc == MR_OK) rc = run(writer, MR_SQ_COMMIT, err);
-    if (rc == MR_OK) return MR_OK;
+    if (rc == MR_OK) {
+        mr_sq_index_settle(writer, first);
+        return MR_OK;
+    }
     mr_sqlite_rollback(&writer->link.db);
     writer->stale = true;
     writer->broken = rc == MR_ERR_IO || rc == MR_ERR_INPUT;
@@ -322,16 +357,18 @@ static void refuse(mr_op *op, mr_code rc, const mr_error *error)
 static void run_alone(mr_backend_writer *writer, mr_op *op)
 {
     mr_error err;
-    mr_op *at;
-    const mr_code rc = run_group(writer, op, true, &at, &err);
+    mr_op *at, *next = op->next;
+    op->next = NULL;
+    const mr_code rc = run_group(writer, op, &at, &err);
     if (rc != MR_OK) refuse(op, rc, &err);
+    op->next = next;
 }
 
-void mr_sq_write(mr_backend_writer *writer, mr_op *first)
+static void write_group(mr_backend_writer *writer, mr_op *first)
 {
     mr_error err;
     mr_op *at;
-    const mr_code rc = run_group(writer, first, false, &at, &err);
+    const mr_code rc = run_group(writer, first, &at, &err);
     /* One op's content undid the group: each gets a transaction of its own. The disk's trouble is
      * everybody's. */
     const bool is_content = at != NULL && (rc == MR_ERR_CONFLICT || rc == MR_ERR_LIMIT);
@@ -341,12 +378,25 @@ void mr_sq_write(mr_backend_writer *writer, mr_op *first)
         else
             mr_op_fail_storage(op, &err);
     }
+}
+
+void mr_sq_write(mr_backend_writer *writer, mr_op *first)
+{
+    for (mr_op *begin = first; begin != NULL;) {
+        mr_op *last = begin;
+        while (last->next != NULL && is_bulk(last->next) == is_bulk(begin))
+            last = last->next;
+        mr_op *rest = last->next;
+        last->next = NULL;
+        write_group(writer, begin);
+        last->next = rest;
+        begin = rest;
+    }
     /* What a failure left in memory must not be told as the namespace's state. */
     if (writer->stale) (void)!mr_sq_make_ready(writer, NULL);
 }
 
-/* --- The write-ahead log
- * -------------------------------------------------------------------------- */
+/* --- The write-ahead log ---------------------------------------------------------------------- */
 
 static void checkpoint(sqlite3 *handle, int mode)
 {

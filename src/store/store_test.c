@@ -425,8 +425,7 @@ MR_TEST(more_namespaces_than_may_be_open_all_work)
     mr_message_store_close(store);
 }
 
-/* --- The feed
- * ------------------------------------------------------------------------------------- */
+/* --- The feed --------------------------------------------------------------------------------- */
 
 static atomic_int woken;
 
