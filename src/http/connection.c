@@ -297,12 +297,46 @@ static void run_resumed(mr_loop_job *job)
         abandon_request(request);
 }
 
-void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context)
+static mr_loop_job *resume_job_of(mr_http_request *request, mr_http_handler *handler, void *context)
 {
     request->resume_handler = handler;
     request->resume_context = context;
     request->resume_job.run = run_resumed;
-    mr_loop_post(&request->server->loop, &request->resume_job);
+    return &request->resume_job;
+}
+
+void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context)
+{
+    mr_loop *loop = &request->server->loop;
+    mr_loop_post(loop, resume_job_of(request, handler, context));
+}
+
+void mr_http_batch_resume(mr_http_resume_batch *batch, mr_http_request *request,
+                          mr_http_handler *handler, void *context)
+{
+    mr_loop *loop = &request->server->loop;
+    mr_loop_job *job = resume_job_of(request, handler, context);
+    size_t at = 0;
+    while (at < batch->count && batch->chains[at].loop != loop)
+        at++;
+    if (at == MR_HTTP_BATCH_LOOPS) {
+        mr_http_batch_flush(batch);
+        at = 0;
+    }
+    if (at == batch->count) {
+        batch->chains[batch->count++].loop = loop;
+        batch->chains[at].first = job;
+    } else {
+        job->next = batch->chains[at].last;
+    }
+    batch->chains[at].last = job;
+}
+
+void mr_http_batch_flush(mr_http_resume_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        mr_loop_post_chain(batch->chains[i].loop, batch->chains[i].last, batch->chains[i].first);
+    batch->count = 0;
 }
 
 /* --- Streams ---------------------------------------------------------------------------------- */
