@@ -428,6 +428,7 @@ void mr_http_connection_close(mr_http_connection *connection, bool abandon)
     mr_peers_remove(&server->peers, connection->peer_key);
     mr_gauge_add(server->count.connections, -1);
     server->connection_count--;
+    atomic_fetch_sub_explicit(&server->shared->connections, 1, memory_order_relaxed);
     if (connection->prev != NULL) connection->prev->next = connection->next;
     if (connection->next != NULL) connection->next->prev = connection->prev;
     if (server->connections == connection) server->connections = connection->next;

@@ -7,7 +7,7 @@
  *     stop     no more connections, idle ones closed at once, requests in flight finish within the
  * grace close    gives everything back
  *
- * One server is one event loop. For more I/O threads open several with `reuse_port` on one address.
+ * One server is one event loop. For more I/O threads see http/group.h.
  * The server logs nothing; it counts, in the registry it is given (millrace_http_*).
  *
  * Thread: open, start, stop and close belong to one thread; handlers run on the server's. */
@@ -76,6 +76,8 @@ uint16_t mr_http_server_port(const mr_http_server *server);
 /* Returns when the last connection is closed, at the latest after `grace_ms`; what then still runs
  * is cut. Harmless twice and before start. mr_http_resume() may be called until close. */
 void mr_http_server_stop(mr_http_server *server, uint32_t grace_ms);
+/* The first half of it: begins to stop and returns at once; mr_http_server_stop() waits. */
+void mr_http_server_stop_soon(mr_http_server *server, uint32_t grace_ms);
 
 /* Stops if need be. Every deferred request must have been resumed, and the calls must have
  * returned: join the threads that resume between stop and close. NULL is harmless. */
