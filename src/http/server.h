@@ -16,6 +16,7 @@
 
 #include "http/limits.h"
 #include "http/request.h"
+#include "http/tls.h"
 #include "metrics/registry.h"
 
 typedef struct mr_http_route {
@@ -53,6 +54,7 @@ typedef struct mr_http_options {
     mr_metrics *metrics;   /* borrowed until close */
     mr_http_limits limits; /* MR_HTTP_LIMITS_DEFAULT */
     mr_slice name;         /* of the Server header, a literal; empty: none */
+    mr_http_tls *tls;      /* NULL: without; borrowed until close, see http/tls.h */
     bool reuse_port;
     bool send_request_id;                  /* X-Request-Id: the id in 16 hexadecimal digits */
     const mr_http_error_code *error_codes; /* borrowed until close; before the usual ones */
