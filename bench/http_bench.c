@@ -6,8 +6,13 @@
  *
  *     http_bench 8080 6 &  wrk -t1 -c32 -d5s http://127.0.0.1:8080/hundred
  *
+ * GET /later has the same answer from another thread, which takes what has come together and
+ * resumes it one by one; GET /batch the same, but resumed as a batch. A second thread more and an
+ * answer of a database would look like that.
+ *
  * CPU time is of the whole process, over the requests answered. */
 #include <arpa/inet.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/socket.h>
@@ -36,6 +41,64 @@ static void on_hundred(mr_http_request *request, MR_UNUSED void *context)
                                                .content_type = MR_SLICE("application/json"),
                                                .body = mr_slice_of(body, sizeof body),
                                                .body_stays = true});
+}
+
+/* --- Another thread --- */
+
+static struct {
+    pthread_mutex_t lock;
+    pthread_cond_t some;
+    mr_http_request *requests[1024]; /* more than wrk has connections */
+    size_t count;
+    bool stopped;
+} later = {.lock = PTHREAD_MUTEX_INITIALIZER, .some = PTHREAD_COND_INITIALIZER};
+
+static bool by_batch;
+
+static void on_later(mr_http_request *request, void *context)
+{
+    mr_http_defer(request);
+    pthread_mutex_lock(&later.lock);
+    by_batch = context != NULL;
+    later.requests[later.count++] = request;
+    pthread_cond_signal(&later.some);
+    pthread_mutex_unlock(&later.lock);
+}
+
+static void resume_all(mr_http_request *const *requests, size_t count, bool batched)
+{
+    mr_http_resume_batch batch = {0};
+    for (size_t i = 0; i < count; i++)
+        if (batched)
+            mr_http_batch_resume(&batch, requests[i], on_hundred, NULL);
+        else
+            mr_http_resume(requests[i], on_hundred, NULL);
+    mr_http_batch_flush(&batch);
+}
+
+static void *run_later(MR_UNUSED void *context)
+{
+    static mr_http_request *mine[MR_COUNT_OF(later.requests)];
+    for (;;) {
+        pthread_mutex_lock(&later.lock);
+        while (later.count == 0 && !later.stopped)
+            pthread_cond_wait(&later.some, &later.lock);
+        const size_t count = later.count;
+        const bool batched = by_batch, stopped = later.stopped;
+        memcpy(mine, later.requests, count * sizeof mine[0]);
+        later.count = 0;
+        pthread_mutex_unlock(&later.lock);
+        resume_all(mine, count, batched);
+        if (stopped) return NULL;
+    }
+}
+
+static void stop_later(void)
+{
+    pthread_mutex_lock(&later.lock);
+    later.stopped = true;
+    pthread_cond_signal(&later.some);
+    pthread_mutex_unlock(&later.lock);
 }
 
 static int open_idle(uint16_t port)
@@ -71,7 +134,9 @@ static void measure_idle(uint16_t port)
 int main(int argc, char **argv)
 {
     static const mr_http_route routes[] = {
-        {.method = MR_HTTP_GET, .path = "/hundred", .handler = on_hundred}};
+        {.method = MR_HTTP_GET, .path = "/hundred", .handler = on_hundred},
+        {.method = MR_HTTP_GET, .path = "/later", .handler = on_later},
+        {.method = MR_HTTP_GET, .path = "/batch", .handler = on_later, .context = &later}};
     static const mr_metric_decl decl = {
         .name = "millrace_http_requests_total", .help = "", .labels = {"code"}};
     char address[32];
@@ -93,6 +158,8 @@ int main(int argc, char **argv)
     need(mr_metrics_family(metrics, &decl, &family, &err) == MR_OK, "family");
     need(mr_metrics_counter(family, &code, &answered, &err) == MR_OK, "counter");
     measure_idle(mr_http_server_port(server));
+    pthread_t thread;
+    need(pthread_create(&thread, NULL, run_later, NULL) == 0, "thread");
     mr_process_sample before, after;
     mr_process_sample_now(&before);
     const uint64_t answered_before = mr_counter_read(answered);
@@ -104,6 +171,9 @@ int main(int argc, char **argv)
            requests, (double)(after.cpu_user_us - before.cpu_user_us) / requests,
            (double)(after.cpu_system_us - before.cpu_system_us) / requests,
            (unsigned long long)mr_mem_allocs_since(mark), (double)after.rss_bytes / 1048576);
+    mr_http_server_stop(server, 1000);
+    stop_later();
+    pthread_join(thread, NULL);
     mr_http_server_close(server);
     mr_metrics_close(metrics);
     return 0;

@@ -7,6 +7,8 @@
  *                                  '-> STREAM -> WRITE              any -> LINGER -> CLOSED
  *
  * Each state has a function that does one step and says whether another can follow at once. */
+#include <unistd.h>
+
 #include "core/mem.h"
 #include "http/request.h"
 #include "http/server_internal.h"
@@ -128,7 +130,12 @@ static void compact_output(mr_http_request *request)
 bool mr_http_connection_flush(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
+    size_t sent = 0;
     while (mr_http_request_has_output(request) && connection->writable && !connection->broken) {
+        if (sent > TURN_BYTES_MAX) { /* TLS to a quick reader */
+            mr_http_connection_later(connection);
+            break;
+        }
         const mr_slice out =
             mr_slice_of(request->out.ptr + request->out_sent, request->out.len - request->out_sent);
         const size_t wanted = out.len + request->borrowed.len;
@@ -136,7 +143,8 @@ bool mr_http_connection_flush(mr_http_connection *connection)
         switch (mr_transport_write(&connection->transport, out, request->borrowed, &len)) {
         case MR_TRANSPORT_OK:
             take_sent(connection, len);
-            connection->writable = len == wanted;
+            sent += len;
+            connection->writable = len == wanted || connection->transport.roomy;
             break;
         case MR_TRANSPORT_WAIT: connection->writable = false; break;
         case MR_TRANSPORT_ENDED:
@@ -297,12 +305,46 @@ static void run_resumed(mr_loop_job *job)
         abandon_request(request);
 }
 
-void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context)
+static mr_loop_job *resume_job_of(mr_http_request *request, mr_http_handler *handler, void *context)
 {
     request->resume_handler = handler;
     request->resume_context = context;
     request->resume_job.run = run_resumed;
-    mr_loop_post(&request->server->loop, &request->resume_job);
+    return &request->resume_job;
+}
+
+void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context)
+{
+    mr_loop *loop = &request->server->loop;
+    mr_loop_post(loop, resume_job_of(request, handler, context));
+}
+
+void mr_http_batch_resume(mr_http_resume_batch *batch, mr_http_request *request,
+                          mr_http_handler *handler, void *context)
+{
+    mr_loop *loop = &request->server->loop;
+    mr_loop_job *job = resume_job_of(request, handler, context);
+    size_t at = 0;
+    while (at < batch->count && batch->chains[at].loop != loop)
+        at++;
+    if (at == MR_HTTP_BATCH_LOOPS) {
+        mr_http_batch_flush(batch);
+        at = 0;
+    }
+    if (at == batch->count) {
+        batch->chains[batch->count++].loop = loop;
+        batch->chains[at].first = job;
+    } else {
+        job->next = batch->chains[at].last;
+    }
+    batch->chains[at].last = job;
+}
+
+void mr_http_batch_flush(mr_http_resume_batch *batch)
+{
+    for (size_t i = 0; i < batch->count; i++)
+        mr_loop_post_chain(batch->chains[i].loop, batch->chains[i].last, batch->chains[i].first);
+    batch->count = 0;
 }
 
 /* --- Streams ---------------------------------------------------------------------------------- */
@@ -316,7 +358,7 @@ static void watch_reader(mr_http_connection *connection)
         size_t len;
         if (!mr_http_connection_receive(connection, nothing, sizeof nothing, &len)) return;
         if (len > 0) connection->close_after = connection->linger = true;
-        connection->request->stream_input += (uint32_t)len;
+        connection->request->stream_input += (uint32_t)len + 1; /* TLS: also what is not data */
         if (connection->request->stream_input > STREAM_INPUT_MAX) {
             mr_http_connection_close(connection, true);
             return;
@@ -394,6 +436,7 @@ void mr_http_connection_close(mr_http_connection *connection, bool abandon)
     mr_peers_remove(&server->peers, connection->peer_key);
     mr_gauge_add(server->count.connections, -1);
     server->connection_count--;
+    atomic_fetch_sub_explicit(&server->shared->connections, 1, memory_order_relaxed);
     if (connection->prev != NULL) connection->prev->next = connection->next;
     if (connection->next != NULL) connection->next->prev = connection->prev;
     if (server->connections == connection) server->connections = connection->next;
@@ -463,6 +506,10 @@ static void on_ready(mr_watch *watch, unsigned events)
     mr_http_connection *connection = MR_CONTAINER_OF(watch, mr_http_connection, watch);
     if ((events & MR_LOOP_READABLE) != 0) connection->readable = true;
     if ((events & MR_LOOP_WRITABLE) != 0) connection->writable = true;
+    if (connection->transport.crossed) {
+        connection->transport.crossed = false;
+        connection->readable = connection->writable = true;
+    }
     if ((events & MR_LOOP_ENDING) != 0) connection->ending = true;
     if ((events & MR_LOOP_BROKEN) != 0) {
         mr_http_connection_close(connection, false);
@@ -489,29 +536,30 @@ static bool add_slab(mr_http_server *server)
 
 bool mr_http_connection_open(mr_http_server *server, int fd, uint64_t peer_key)
 {
-    mr_transport transport;
-    mr_transport_open(&transport, fd);
     if (server->spare_connections == NULL && !add_slab(server)) {
-        mr_transport_close(&transport, false);
+        close(fd);
         return false;
     }
     mr_http_connection *connection = server->spare_connections;
-    server->spare_connections = connection->next;
+    mr_http_connection *spare = connection->next;
     *connection = (mr_http_connection){
         .watch.ready = on_ready,
         .timer.fire = on_deadline,
         .server = server,
         .next = server->connections,
         .peer_key = peer_key,
-        .transport = transport,
         .writable = true,
     };
-    if (mr_loop_watch(&server->loop, fd, &connection->watch, false, NULL) != MR_OK) {
-        mr_transport_close(&transport, false);
-        connection->next = server->spare_connections;
-        server->spare_connections = connection;
+    if (!mr_transport_open(&connection->transport, fd, server->options.tls)) {
+        connection->next = spare;
         return false;
     }
+    if (mr_loop_watch(&server->loop, fd, &connection->watch, false, NULL) != MR_OK) {
+        mr_transport_close(&connection->transport, false);
+        connection->next = spare;
+        return false;
+    }
+    server->spare_connections = spare;
     if (server->connections != NULL) server->connections->prev = connection;
     server->connections = connection;
     server->connection_count++;

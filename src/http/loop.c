@@ -10,13 +10,17 @@
 
 #define EVENTS_PER_TURN 256
 
-/* Empties the counter; the posted jobs run at their place in the turn. */
-static void on_wake(mr_watch *watch, MR_UNUSED unsigned events)
+/* Nothing: the posted jobs run at their place in the turn. The eventfd is edge-triggered, so its
+ * counter need not be read back; it is 64 bits wide. */
+static void on_wake(MR_UNUSED mr_watch *watch, MR_UNUSED unsigned events)
 {
-    const mr_loop *loop = MR_CONTAINER_OF(watch, mr_loop, wake_watch);
-    uint64_t count;
-    while (read(loop->wake_fd, &count, sizeof count) < 0 && errno == EINTR)
-        continue;
+}
+
+static mr_code watch_wake(mr_loop *loop, mr_error *err)
+{
+    struct epoll_event event = {.data.ptr = &loop->wake_watch, .events = EPOLLIN | EPOLLET};
+    if (epoll_ctl(loop->epoll_fd, EPOLL_CTL_ADD, loop->wake_fd, &event) == 0) return MR_OK;
+    return mr_fail_errno(err, errno, "the event loop cannot be made");
 }
 
 mr_code mr_loop_open(mr_loop *loop, mr_error *err)
@@ -31,7 +35,7 @@ mr_code mr_loop_open(mr_loop *loop, mr_error *err)
     if (loop->epoll_fd >= 0) loop->wake_fd = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     mr_code rc = MR_OK;
     if (loop->wake_fd < 0) rc = mr_fail_errno(err, errno, "the event loop cannot be made");
-    if (rc == MR_OK) rc = mr_loop_watch(loop, loop->wake_fd, &loop->wake_watch, true, err);
+    if (rc == MR_OK) rc = watch_wake(loop, err);
     if (rc != MR_OK) mr_loop_close(loop);
     return rc;
 }
@@ -71,18 +75,29 @@ void mr_loop_later(mr_loop *loop, mr_loop_job *job)
 
 /* A stack that many push and one empties whole: no pop, so no ABA. Not core/mpsc.h, because that
  * can be full; here the jobs themselves are the cells. The release of the push pairs with the
- * acquire of take_posted(); who finds it empty wakes the loop. */
-void mr_loop_post(mr_loop *loop, mr_loop_job *job)
+ * acquire of take_posted().
+ *
+ * Who finds the stack empty sees to it that the loop looks: by pushing first and reading `asleep`
+ * then, where the loop sets `asleep` first and reads the stack then (sleep_ms()). In the one order
+ * of all these one of the two sees the other's. A loop at work is not written to. */
+void mr_loop_post_chain(mr_loop *loop, mr_loop_job *last, mr_loop_job *first)
 {
     mr_loop_job *newest = atomic_load_explicit(&loop->posted, memory_order_relaxed);
     do {
-        job->next = newest;
-    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, job,
-                                                    memory_order_release, memory_order_relaxed));
-    if (newest != NULL) return;
+        first->next = newest;
+    } while (!atomic_compare_exchange_weak_explicit(&loop->posted, &newest, last,
+                                                    memory_order_seq_cst, memory_order_relaxed));
+    if (newest != NULL || !atomic_load_explicit(&loop->asleep, memory_order_seq_cst) ||
+        !atomic_exchange_explicit(&loop->asleep, false, memory_order_relaxed))
+        return;
     const uint64_t one = 1;
     while (write(loop->wake_fd, &one, sizeof one) < 0 && errno == EINTR)
         continue;
+}
+
+void mr_loop_post(mr_loop *loop, mr_loop_job *job)
+{
+    mr_loop_post_chain(loop, job, job);
 }
 
 /* All posted jobs, oldest first. */
@@ -128,6 +143,15 @@ static int wait_ms(mr_loop *loop)
     return (int)(wait_ns / 1000000 + 1); /* at most one round of the wheel, so it fits */
 }
 
+/* From here on who posts must wake us; see mr_loop_post_chain(). */
+static int sleep_ms(mr_loop *loop)
+{
+    const int ms = wait_ms(loop);
+    if (ms == 0) return 0;
+    atomic_store_explicit(&loop->asleep, true, memory_order_seq_cst);
+    return atomic_load_explicit(&loop->posted, memory_order_seq_cst) != NULL ? 0 : ms;
+}
+
 static unsigned events_of(uint32_t events)
 {
     unsigned known = 0;
@@ -141,7 +165,8 @@ static unsigned events_of(uint32_t events)
 static void turn(mr_loop *loop)
 {
     struct epoll_event events[EVENTS_PER_TURN];
-    const int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, wait_ms(loop));
+    const int count = epoll_wait(loop->epoll_fd, events, EVENTS_PER_TURN, sleep_ms(loop));
+    atomic_store_explicit(&loop->asleep, false, memory_order_relaxed);
     loop->now_ns = (uint64_t)mr_clock_real_ns();
     for (int i = 0; i < count; i++) { /* count is -1 after EINTR: an empty turn */
         mr_watch *watch = events[i].data.ptr;

@@ -10,7 +10,8 @@
  * Nothing that a turn's events can still name is freed before its later jobs run, so an object that
  * ends in the middle of a turn gives itself back in one of them.
  *
- * Thread: owned by the thread that runs it; only mr_loop_post() may be called from others. */
+ * Thread: owned by the thread that runs it; only mr_loop_post() and mr_loop_post_chain() may be
+ * called from others. */
 #ifndef MR_HTTP_LOOP_H
 #define MR_HTTP_LOOP_H
 
@@ -42,6 +43,8 @@ typedef struct mr_loop {
     uint64_t now_ns; /* of mr_clock_real_ns(), read once a turn: deadlines go with epoll's sleep */
     mr_loop_job *later_first, *later_last;
     _Atomic(mr_loop_job *) posted; /* newest first; pushed by any thread, taken by the loop's */
+    atomic_bool
+        asleep; /* or about to be: who takes it away writes to wake_fd. See mr_loop_post() */
     mr_watch wake_watch;
     mr_timer_wheel wheel;
 } mr_loop;
@@ -59,8 +62,11 @@ void mr_loop_pause(mr_loop *loop, int fd, mr_watch *watch, bool paused);
 
 /* Runs `job` at the end of this turn; jobs given by such jobs run a turn later. */
 void mr_loop_later(mr_loop *loop, mr_loop_job *job);
-/* Runs `job` on the loop's thread, soon. Any thread; must return before the loop is closed. */
-void mr_loop_post(mr_loop *loop, mr_loop_job *job);
+/* Runs `job` on the loop's thread, soon. Any thread; must return before the loop is closed. Costs a
+ * system call only when it finds the loop asleep. */
+MR_HOT void mr_loop_post(mr_loop *loop, mr_loop_job *job);
+/* The same for many at once, linked through `next` from the last to the first to be run. */
+MR_HOT void mr_loop_post_chain(mr_loop *loop, mr_loop_job *last, mr_loop_job *first);
 
 MR_INLINE void mr_loop_timer_set(mr_loop *loop, mr_timer *timer, uint64_t deadline_ns)
 {

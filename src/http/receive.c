@@ -12,7 +12,7 @@ bool mr_http_connection_receive(mr_http_connection *connection, char *into, size
     *out_len = 0;
     switch (mr_transport_read(&connection->transport, into, room, out_len)) {
     case MR_TRANSPORT_OK:
-        connection->readable = *out_len == room || connection->ending;
+        connection->readable = connection->transport.more || connection->ending;
         connection->turn_bytes += (uint32_t)*out_len;
         mr_counter_add(connection->server->count.received_bytes, *out_len);
         return true;

@@ -101,7 +101,9 @@ void mr_http_request_release(mr_http_request *request)
 {
     mr_http_server *server = request->server;
     forget(request);
-    server->bodies_bytes -= request->body_charged;
+    if (request->body_charged > 0)
+        atomic_fetch_sub_explicit(&server->shared->bodies_bytes, request->body_charged,
+                                  memory_order_relaxed);
     request->body_charged = 0;
     mr_buffer_reset(&request->in);
     mr_buffer_reset(&request->out);
@@ -135,10 +137,12 @@ void mr_http_request_next(mr_http_request *request)
 bool mr_http_request_charge(mr_http_request *request)
 {
     mr_http_server *server = request->server;
-    server->bodies_bytes -= request->body_charged;
-    server->bodies_bytes += request->body.cap;
+    const uint64_t more = request->body.cap - request->body_charged; /* or less: modulo 2^64 */
+    if (more == 0) return true;
     request->body_charged = request->body.cap;
-    return server->bodies_bytes <= server->limits.bodies_bytes_max;
+    const uint64_t before =
+        atomic_fetch_add_explicit(&server->shared->bodies_bytes, more, memory_order_relaxed);
+    return before + more <= server->limits.bodies_bytes_max;
 }
 
 /* --- Path and route --------------------------------------------------------------------------- */

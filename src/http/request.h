@@ -88,6 +88,22 @@ void mr_http_defer(mr_http_request *request);
  * before the server is closed. */
 void mr_http_resume(mr_http_request *request, mr_http_handler *handler, void *context);
 
+/* Resumes of many requests, gathered on one thread and given to each loop at once, which then wakes
+ * once and finds all of them. Zeroed is empty; must be flushed before it goes. */
+#define MR_HTTP_BATCH_LOOPS 16
+typedef struct mr_http_resume_batch {
+    struct {
+        mr_loop *loop;
+        mr_loop_job *last, *first;
+    } chains[MR_HTTP_BATCH_LOOPS];
+    size_t count;
+} mr_http_resume_batch;
+
+/* mr_http_resume(), at the latest when the batch is flushed. */
+MR_HOT void mr_http_batch_resume(mr_http_resume_batch *batch, mr_http_request *request,
+                                 mr_http_handler *handler, void *context);
+MR_HOT void mr_http_batch_flush(mr_http_resume_batch *batch);
+
 /* The peer has left: an answer is allowed and goes nowhere. */
 bool mr_http_gone(const mr_http_request *request);
 

@@ -94,26 +94,38 @@ static void refuse(int fd)
     close(fd);
 }
 
+/* The connection does not count any more. */
+static void let_go(mr_http_server *server)
+{
+    atomic_fetch_sub_explicit(&server->shared->connections, 1, memory_order_relaxed);
+}
+
 static void admit(mr_http_server *server, int fd, const struct sockaddr *address)
 {
     const uint64_t key = mr_peers_key(address);
-    if (server->connection_count >= server->limits.connections_max) {
+    const unsigned before =
+        atomic_fetch_add_explicit(&server->shared->connections, 1, memory_order_relaxed);
+    if (before >= server->limits.connections_max) {
+        let_go(server);
         mr_counter_add(server->count.refused_total, 1);
         refuse(fd);
         return;
     }
     if (mr_peers_add(&server->peers, key) > server->limits.connections_per_address_max) {
         mr_peers_remove(&server->peers, key);
+        let_go(server);
         mr_counter_add(server->count.refused_address, 1);
         refuse(fd);
         return;
     }
     const int on = 1;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-    if (mr_http_connection_open(server, fd, key))
+    if (mr_http_connection_open(server, fd, key)) {
         mr_counter_add(server->count.accepted, 1);
-    else
+    } else {
         mr_peers_remove(&server->peers, key);
+        let_go(server);
+    }
 }
 
 static void pause_accepting(mr_http_server *server, bool paused)
@@ -214,11 +226,13 @@ static mr_code open_parts(mr_http_server *server, mr_error *err)
     return listen_all(server, err);
 }
 
-mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out, mr_error *err)
+mr_code mr_http_server_open_shared(const mr_http_options *options, mr_http_shared *shared,
+                                   mr_http_server **out, mr_error *err)
 {
     mr_http_server *server = mr_mem_zalloc(sizeof *server);
     if (server == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for the HTTP server");
     server->options = *options;
+    server->shared = shared != NULL ? shared : &server->own;
     server->limits = options->limits;
     server->date_second = -1;
     server->last_id = mr_http_first_id();
@@ -230,6 +244,11 @@ mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out
     }
     *out = server;
     return MR_OK;
+}
+
+mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out, mr_error *err)
+{
+    return mr_http_server_open_shared(options, NULL, out, err);
 }
 
 const char *mr_http_server_address(const mr_http_server *server)
@@ -296,12 +315,19 @@ static void on_stop(mr_loop_job *job)
     mr_http_server_lost_one(server);
 }
 
-void mr_http_server_stop(mr_http_server *server, uint32_t grace_ms)
+void mr_http_server_stop_soon(mr_http_server *server, uint32_t grace_ms)
 {
-    if (!server->started || server->stopped) return;
+    if (!server->started || server->stopping_soon) return;
+    server->stopping_soon = true;
     server->grace_ms = grace_ms;
     server->stop_job.run = on_stop;
     mr_loop_post(&server->loop, &server->stop_job);
+}
+
+void mr_http_server_stop(mr_http_server *server, uint32_t grace_ms)
+{
+    if (!server->started || server->stopped) return;
+    mr_http_server_stop_soon(server, grace_ms);
     pthread_join(server->thread, NULL);
     server->stopped = true;
 }
@@ -319,7 +345,8 @@ void mr_http_server_close(mr_http_server *server)
     if (server == NULL) return;
     mr_http_server_stop(server, 0);
     if (server->loop.is_open) mr_loop_run_posted(&server->loop);
-    MR_DCHECK(server->deferred_count == 0 && server->bodies_bytes == 0);
+    MR_DCHECK(server->deferred_count == 0);
+    MR_DCHECK(server->shared != &server->own || atomic_load(&server->own.bodies_bytes) == 0);
     for (mr_http_request *request = server->spare_requests, *next; request != NULL;
          request = next) {
         next = request->next_spare;

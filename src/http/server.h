@@ -7,7 +7,7 @@
  *     stop     no more connections, idle ones closed at once, requests in flight finish within the
  * grace close    gives everything back
  *
- * One server is one event loop. For more I/O threads open several with `reuse_port` on one address.
+ * One server is one event loop. For more I/O threads see http/group.h.
  * The server logs nothing; it counts, in the registry it is given (millrace_http_*).
  *
  * Thread: open, start, stop and close belong to one thread; handlers run on the server's. */
@@ -16,6 +16,7 @@
 
 #include "http/limits.h"
 #include "http/request.h"
+#include "http/tls.h"
 #include "metrics/registry.h"
 
 typedef struct mr_http_route {
@@ -53,6 +54,7 @@ typedef struct mr_http_options {
     mr_metrics *metrics;   /* borrowed until close */
     mr_http_limits limits; /* MR_HTTP_LIMITS_DEFAULT */
     mr_slice name;         /* of the Server header, a literal; empty: none */
+    mr_http_tls *tls;      /* NULL: without; borrowed until close, see http/tls.h */
     bool reuse_port;
     bool send_request_id;                  /* X-Request-Id: the id in 16 hexadecimal digits */
     const mr_http_error_code *error_codes; /* borrowed until close; before the usual ones */
@@ -76,6 +78,8 @@ uint16_t mr_http_server_port(const mr_http_server *server);
 /* Returns when the last connection is closed, at the latest after `grace_ms`; what then still runs
  * is cut. Harmless twice and before start. mr_http_resume() may be called until close. */
 void mr_http_server_stop(mr_http_server *server, uint32_t grace_ms);
+/* The first half of it: begins to stop and returns at once; mr_http_server_stop() waits. */
+void mr_http_server_stop_soon(mr_http_server *server, uint32_t grace_ms);
 
 /* Stops if need be. Every deferred request must have been resumed, and the calls must have
  * returned: join the threads that resume between stop and close. NULL is harmless. */

@@ -134,6 +134,13 @@ typedef struct mr_http_listener {
     int fd;
 } mr_http_listener;
 
+/* What the servers of a group count together; any of their threads. The sums are limits, nothing
+ * else is read by them, so relaxed order does. */
+typedef struct mr_http_shared {
+    atomic_uint connections;
+    atomic_uint_least64_t bodies_bytes; /* held by bodies of requests that connections have */
+} mr_http_shared;
+
 struct mr_http_server {
     mr_loop loop;
     mr_http_options options;
@@ -153,7 +160,8 @@ struct mr_http_server {
     mr_http_request *spare_requests;
     uint32_t spare_request_count;
     uint32_t deferred_count; /* requests that wait to be resumed */
-    uint64_t bodies_bytes;   /* held by bodies of requests that connections have */
+    mr_http_shared own;      /* of a server that belongs to no group */
+    mr_http_shared *shared;
 
     uint64_t last_id; /* of a request */
 
@@ -165,8 +173,8 @@ struct mr_http_server {
     mr_loop_job stop_job; /* posted by mr_http_server_stop() */
     uint32_t grace_ms;    /* set before stop_job is posted */
 
-    pthread_t thread; /* these three belong to the thread that opened the server */
-    bool started, stopped;
+    pthread_t thread; /* these four belong to the thread that opened the server */
+    bool started, stopping_soon, stopped;
 };
 
 /* --- request.c -------------------------------------------------------------------------------- */
@@ -261,6 +269,10 @@ void mr_http_pieces_abandon(mr_http_request *request);
 
 /* --- server.c --------------------------------------------------------------------------------- */
 
+/* mr_http_server_open() of one that counts together with others. */
+MR_NODISCARD mr_code mr_http_server_open_shared(const mr_http_options *options,
+                                                mr_http_shared *shared, mr_http_server **out,
+                                                mr_error *err);
 /* A connection has been recycled: a stopping server may have been waiting for it. */
 void mr_http_server_lost_one(mr_http_server *server);
 

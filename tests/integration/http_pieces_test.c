@@ -24,7 +24,7 @@ typedef struct upload {
     bool hold;      /* of /keep: nobody answers */
 } upload;
 
-static atomic_uint complete_count, broken_count, gone_count, closed_count, piece_count;
+static atomic_uint begun_count, complete_count, broken_count, gone_count, closed_count, piece_count;
 
 static uint64_t sum_of(uint64_t sum, mr_slice bytes)
 {
@@ -42,6 +42,7 @@ static upload *new_upload(mr_http_request *request)
 {
     upload *own = mr_arena_take(mr_http_arena(request), sizeof *own);
     own->request = request;
+    atomic_fetch_add(&begun_count, 1);
     return own;
 }
 
@@ -308,6 +309,7 @@ static void open_fixture(fixture *f, mr_http_limits limits)
                                      &f->server, &err));
     MR_EXPECT_OK(mr_http_server_start(f->server, &err));
     f->port = mr_http_server_port(f->server);
+    atomic_store(&begun_count, 0);
     atomic_store(&complete_count, 0);
     atomic_store(&broken_count, 0);
     atomic_store(&gone_count, 0);
@@ -654,7 +656,7 @@ MR_TEST(a_peer_that_leaves_is_told_once_whatever_was_going_on)
             snprintf(head, sizeof head, "POST %s HTTP/1.1\r\n" H "Content-Length: 1000\r\n\r\nabc",
                      paths[i]);
             MR_EXPECT(mr_wire_say(&wire, head));
-            pause_ms(1);
+            await(&begun_count, 1);
             const struct linger at_once = {1, 0};
             if (reset) setsockopt(wire.fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
             mr_wire_close(&wire);

@@ -219,13 +219,19 @@ mr_http_limits mr_http_fixture_limits(void)
 
 void mr_http_fixture_open(mr_http_fixture *fixture, mr_http_limits limits)
 {
+    mr_http_fixture_open_tls(fixture, limits, NULL);
+}
+
+void mr_http_fixture_open_tls(mr_http_fixture *fixture, mr_http_limits limits, mr_http_tls *tls)
+{
     mr_error err;
     MR_EXPECT_OK(mr_metrics_open(NULL, &fixture->metrics, &err));
     MR_EXPECT_OK(mr_http_server_open(&(mr_http_options){.address = MR_SLICE("127.0.0.1:0"),
                                                         .routes = routes,
                                                         .route_count = MR_COUNT_OF(routes),
                                                         .metrics = fixture->metrics,
-                                                        .limits = limits},
+                                                        .limits = limits,
+                                                        .tls = tls},
                                      &fixture->server, &err));
     MR_EXPECT_OK(mr_http_server_start(fixture->server, &err));
     fixture->port = order_port = mr_http_server_port(fixture->server);

@@ -26,6 +26,8 @@ typedef struct mr_http_fixture {
 
 mr_http_limits mr_http_fixture_limits(void); /* defaults with short lingering */
 void mr_http_fixture_open(mr_http_fixture *fixture, mr_http_limits limits);
+/* The same over TLS, with a certificate that the test has made; borrowed until close. */
+void mr_http_fixture_open_tls(mr_http_fixture *fixture, mr_http_limits limits, mr_http_tls *tls);
 void mr_http_fixture_close(mr_http_fixture *fixture);
 
 /* The value of the series that begins with `name`, as the registry shows it. */
