@@ -97,6 +97,10 @@ MR_NODISCARD MR_HOT bool mr_scan_text(const mr_scan_value *string, mr_arena *are
  * numbers and the order of members stay as they are. A slice of the text when it can be, else in
  * `arena`. False when the arena is full. */
 MR_NODISCARD MR_HOT bool mr_scan_kept(const mr_scan_value *value, mr_arena *arena, mr_slice *out);
+/* The same in two steps, for memory of another kind: the bytes that mr_scan_keep() may need, 0 when
+ * the slice itself is kept; and the keeping, which begins at `room`. */
+MR_NODISCARD MR_HOT size_t mr_scan_keep_bytes(const mr_scan_value *value);
+MR_HOT mr_slice mr_scan_keep(const mr_scan_value *value, char *room);
 
 /* An integer exactly; a number with a fraction or an exponent as a double cut toward zero. False
  * when it does not fit. */

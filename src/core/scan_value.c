@@ -174,16 +174,27 @@ static size_t minify(const mr_scan_value *value, char *out)
     return (size_t)(at - out);
 }
 
+size_t mr_scan_keep_bytes(const mr_scan_value *value)
+{
+    if (MR_LIKELY((value->marks & (MR_SCAN_SPACED | MR_SCAN_LONE | MR_SCAN_BROKEN)) == 0)) return 0;
+    return value->raw.len * ((value->marks & MR_SCAN_BROKEN) != 0 ? GROWTH_MAX : 1);
+}
+
+mr_slice mr_scan_keep(const mr_scan_value *value, char *room)
+{
+    return (mr_slice){room, minify(value, room)};
+}
+
 bool mr_scan_kept(const mr_scan_value *value, mr_arena *arena, mr_slice *out)
 {
-    if (MR_LIKELY((value->marks & (MR_SCAN_SPACED | MR_SCAN_LONE | MR_SCAN_BROKEN)) == 0)) {
+    const size_t bytes = mr_scan_keep_bytes(value);
+    if (MR_LIKELY(bytes == 0)) {
         *out = value->raw;
         return true;
     }
-    const bool grows = (value->marks & MR_SCAN_BROKEN) != 0;
-    char *room = mr_arena_take(arena, value->raw.len * (grows ? GROWTH_MAX : 1));
+    char *room = mr_arena_take(arena, bytes);
     if (room == NULL) return false;
-    *out = (mr_slice){room, minify(value, room)};
+    *out = mr_scan_keep(value, room);
     return true;
 }
 

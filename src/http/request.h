@@ -131,6 +131,9 @@ MR_NODISCARD MR_HOT mr_code mr_http_stream_send(mr_http_request *request, mr_sli
 /* Bytes that wait because the peer reads slowly. */
 size_t mr_http_stream_waiting(const mr_http_request *request);
 void mr_http_stream_end(mr_http_request *request);
+/* Ends the stream and its connection without a proper end, so that the reader notices that
+ * something is missing. */
+void mr_http_stream_cut(mr_http_request *request);
 
 /* --- A body in pieces ------------------------------------------------------------------------- */
 

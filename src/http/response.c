@@ -393,3 +393,12 @@ void mr_http_stream_end(mr_http_request *request)
         connection->broken = true;
     mr_http_connection_later(connection);
 }
+
+void mr_http_stream_cut(mr_http_request *request)
+{
+    mr_http_connection *connection = request->connection;
+    if (connection == NULL || request->stream_ended) return;
+    request->stream_ended = true;
+    connection->broken = true;
+    mr_http_connection_later(connection);
+}
