@@ -224,13 +224,34 @@ void mr_sse_await_end(mr_sse *sse)
     }
 }
 
-void mr_sse_expect(mr_sse *sse, const int64_t *global_positions, size_t count)
+/* Holds event `i` to a global position; below 0: there must be none. */
+static void expect_event(const mr_sse *sse, size_t i, int64_t wanted)
 {
+    const int64_t came = i < sse->count ? sse->events[i].global_position : -1;
+    if (came != wanted)
+        MR_TEST_FAIL("event %zu is of %lld, expected %lld\n", i, (long long)came,
+                     (long long)wanted);
+}
+
+void mr_sse_expect(mr_sse *sse, const char *wanted)
+{
+    int64_t positions[100];
+    size_t count = 0;
+    for (char *end; *wanted != 0 && count < MR_COUNT_OF(positions); wanted = end)
+        positions[count++] = strtoll(wanted, &end, 10);
     mr_sse_await(sse, count);
     mr_sse_receive(sse, QUIET_MS);
-    for (size_t i = 0; i < sse->count; i++)
-        if (i >= count || sse->events[i].global_position != global_positions[i])
-            MR_TEST_FAIL("event %zu is of %lld, expected %lld\n", i,
-                         (long long)sse->events[i].global_position,
-                         i < count ? (long long)global_positions[i] : -1LL);
+    for (size_t i = 0; i < count; i++)
+        expect_event(sse, i, positions[i]);
+    expect_event(sse, count, -1);
+}
+
+void mr_sse_expect_run(mr_sse *sse, int64_t first, int64_t last)
+{
+    const size_t count = (size_t)(last - first) + 1;
+    mr_sse_await(sse, count);
+    mr_sse_receive(sse, QUIET_MS);
+    for (size_t i = 0; i < count; i++)
+        expect_event(sse, i, first + (int64_t)i);
+    expect_event(sse, count, -1);
 }

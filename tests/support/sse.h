@@ -44,8 +44,10 @@ void mr_sse_await_ready(mr_sse *sse);
 /* Until `count` events have come, ever. */
 void mr_sse_await(mr_sse *sse, size_t count);
 void mr_sse_await_end(mr_sse *sse);
-/* The global positions are exactly these, in this order; `count` of them, and nothing else comes
- * within a moment. */
-void mr_sse_expect(mr_sse *sse, const int64_t *global_positions, size_t count);
+/* The events' global positions are exactly those of `wanted` ("1 2 6"), in this order, and nothing
+ * else comes within a moment. */
+void mr_sse_expect(mr_sse *sse, const char *wanted);
+/* The same for all from `first` to `last`. */
+void mr_sse_expect_run(mr_sse *sse, int64_t first, int64_t last);
 
 #endif
