@@ -143,9 +143,9 @@ typedef struct mr_subscribe_page {
     mr_subscribe_channel *channel; /* held while the page is under way */
     mr_subscriber *subscriber;     /* NULL: it has left meanwhile */
     struct mr_subscribe_page *next_spare;
-    int64_t delivered; /* of the channel when the read was submitted */
-    uint64_t epoch;
-    mr_buffer events; /* records */
+    int64_t delivered;   /* of the channel when the read was submitted */
+    uint32_t generation; /* the same */
+    mr_buffer events;    /* records */
     bool body;
     bool failed;           /* an event could not be held in memory */
     bool cut;              /* there was no room for more */
@@ -171,8 +171,9 @@ struct mr_subscribe_channel {
     bool bodies;
     bool open;           /* watching */
     uint32_t page_count; /* under way */
-    uint64_t epoch;
-    int64_t delivered; /* global position up to which live subscribers have everything */
+    uint64_t epoch;      /* of the feed */
+    uint32_t generation; /* changes when cursors were set back: pages under way mean nothing then */
+    int64_t delivered;   /* global position up to which live subscribers have everything */
     mr_subscribe_index index;
     mr_subscriber *subscribers;
 };
@@ -183,8 +184,8 @@ MR_NODISCARD mr_code mr_subscribe_channel_get(mr_subscribe_hub *hub, mr_space *s
                                               mr_subscribe_channel **out, mr_error *err);
 /* Stops watching when nobody is left, and frees the channel when nothing of it is under way. */
 void mr_subscribe_channel_release(mr_subscribe_channel *channel);
-/* When positions have started anew, everybody begins again. */
-void mr_subscribe_channel_check_epoch(mr_subscribe_channel *channel);
+/* When positions have started anew or an import came below them, cursors are set back. */
+void mr_subscribe_channel_look_back(mr_subscribe_channel *channel);
 
 /* Makes live a subscriber that has everything up to the global position `after`, and sends what the
  * channel has delivered behind it. */

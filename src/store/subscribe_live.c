@@ -63,11 +63,27 @@ bool mr_subscribe_deliver(mr_subscriber *subscriber, int64_t position, int64_t g
     }
 }
 
-/* Begins again at what was asked for. */
-static void restart(mr_subscriber *subscriber)
+/* Back to what was asked for, since positions start anew. */
+static void begin_again(mr_subscriber *subscriber)
 {
     subscriber->cursor = subscriber->from;
     subscriber->from_global = 0;
+}
+
+/* Back to `lowest`, where an import put something that the feed does not tell. A stream's cursor is
+ * a position in it and is right still. */
+static void step_back(mr_subscriber *subscriber, int64_t lowest)
+{
+    const int64_t to = lowest < subscriber->from ? subscriber->from : lowest;
+    if (is_of_stream(subscriber)) {
+        if (subscriber->from_global > lowest) subscriber->from_global = lowest;
+    } else if (subscriber->cursor > to) {
+        subscriber->cursor = to;
+    }
+}
+
+static void read_on(mr_subscriber *subscriber)
+{
     mr_subscribe_leave(subscriber);
     if (subscriber->mode == MR_SUBSCRIBER_CATCHING_UP) mr_subscribe_catch_up(subscriber);
 }
@@ -156,14 +172,22 @@ static unsigned send_to_all(mr_subscribe_channel *channel, const mr_feed_entry *
 
 /* --- Channels --------------------------------------------------------------------------------- */
 
-void mr_subscribe_channel_check_epoch(mr_subscribe_channel *channel)
+void mr_subscribe_channel_look_back(mr_subscribe_channel *channel)
 {
     const uint64_t epoch = mr_feed_epoch(channel->space);
-    if (epoch == channel->epoch) return;
+    const int64_t lowest = mr_feed_lowered(channel->space, &channel->watcher);
+    const bool anew = epoch != channel->epoch;
+    if (!anew && lowest == INT64_MAX) return;
     channel->epoch = epoch;
-    channel->delivered = mr_feed_head(channel->space);
-    for (mr_subscriber *one = channel->subscribers; one != NULL; one = one->channel_next)
-        restart(one);
+    channel->generation++;
+    if (anew) channel->delivered = mr_feed_head(channel->space);
+    for (mr_subscriber *one = channel->subscribers; one != NULL; one = one->channel_next) {
+        if (anew)
+            begin_again(one);
+        else
+            step_back(one, lowest);
+        read_on(one);
+    }
 }
 
 /* What the feed no longer has, each live subscriber reads for itself. */
@@ -209,11 +233,14 @@ static void deliver(mr_subscribe_channel *channel)
         return;
     }
     int64_t last = 0;
-    const uint64_t epoch = channel->epoch;
+    const uint32_t generation = channel->generation;
     const mr_feed_taken taken = mr_feed_take(channel->space, channel->delivered, channel->bodies,
                                              &channel->hub->taken, &last);
-    mr_subscribe_channel_check_epoch(channel); /* afterwards: so `taken` is of one epoch */
-    if (channel->epoch != epoch) return;
+    mr_subscribe_channel_look_back(channel); /* afterwards: so `taken` is of one epoch */
+    if (channel->generation != generation) {
+        run_again(channel);
+        return;
+    }
     switch (taken) {
     case MR_FEED_SOME: deliver_taken(channel, last); return;
     case MR_FEED_NONE: return;
@@ -337,12 +364,12 @@ static bool send_missed(mr_subscriber *subscriber, mr_slice taken)
 void mr_subscribe_join(mr_subscriber *subscriber, int64_t after)
 {
     mr_subscribe_channel *channel = subscriber->channel;
-    const uint64_t epoch = channel->epoch;
+    const uint32_t generation = channel->generation;
     while (after < channel->delivered) {
         const mr_feed_taken taken =
             mr_feed_take(channel->space, after, channel->bodies, &channel->hub->taken, &after);
-        mr_subscribe_channel_check_epoch(channel);
-        if (channel->epoch != epoch) return; /* everybody begins again */
+        mr_subscribe_channel_look_back(channel);
+        if (channel->generation != generation) return; /* it reads again, as everybody does */
         if (taken == MR_FEED_NONE) break;
         if (taken == MR_FEED_BEHIND) {
             mr_subscribe_catch_up(subscriber);

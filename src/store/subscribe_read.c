@@ -135,7 +135,7 @@ static void submit(mr_subscribe_page *page, mr_subscriber *subscriber)
     page->channel = channel;
     page->body = channel->bodies;
     page->delivered = channel->delivered;
-    page->epoch = channel->epoch;
+    page->generation = channel->generation;
     page->cut = page->failed = false;
     page->read = read_of(page, subscriber);
     page->from_position = page->read.by_global ? subscriber->cursor : INT64_MIN;
@@ -215,8 +215,8 @@ static void use_page(const mr_subscribe_page *page, mr_subscriber *subscriber)
         mr_subscribe_end(subscriber); /* its client comes again, and says where it was */
         return;
     }
-    mr_subscribe_channel_check_epoch(channel);
-    if (page->epoch != channel->epoch) {
+    mr_subscribe_channel_look_back(channel);
+    if (page->generation != channel->generation) {
         mr_subscribe_catch_up(subscriber);
         return;
     }
