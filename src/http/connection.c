@@ -13,9 +13,10 @@
 #include "http/request.h"
 #include "http/server_internal.h"
 
-#define SLAB_CONNECTIONS 64u
-#define TURN_BYTES_MAX   (1u << 20) /* received from one connection before others have their turn */
-#define STREAM_INPUT_MAX 16384u     /* that a stream's reader may send before it is cut off */
+#define SLAB_CONNECTIONS  64u
+#define TURN_BYTES_MAX    (1u << 20) /* received from one connection before others have their turn */
+#define STREAM_KEEP_BYTES 4096u      /* of a stream's output memory, while nothing waits */
+#define STREAM_INPUT_MAX  16384u     /* that a stream's reader may send before it is cut off */
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
@@ -111,6 +112,7 @@ static void drop_output(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
     mr_buffer_reset(&request->out);
+    if (request->streaming) mr_buffer_shrink(&request->out, STREAM_KEEP_BYTES);
     request->out_sent = 0;
     request->borrowed = (mr_slice){0};
     if (connection->writing) mr_timer_cancel(&connection->timer);
@@ -223,6 +225,17 @@ static bool may_gather(const mr_http_connection *connection)
            request->out.len < limits->output_high_bytes;
 }
 
+/* A stream that may go on for hours: what it can do without is given back. One that comes too late
+ * ends at once. */
+static void begin_streaming(mr_http_connection *connection)
+{
+    mr_http_request *request = connection->request;
+    if (!request->stream_settled) return;
+    if (connection->server->stopping) mr_http_stream_end(request);
+    (void)!mr_http_connection_flush(connection);
+    mr_http_request_slim(request);
+}
+
 mr_http_step mr_http_connection_follow_up(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
@@ -232,6 +245,7 @@ mr_http_step mr_http_connection_follow_up(mr_http_connection *connection)
     }
     if (request->streaming || request->deferred) {
         connection->state = request->streaming ? MR_HTTP_STREAM : MR_HTTP_HANDLE;
+        if (request->streaming && !request->deferred) begin_streaming(connection);
         if (!connection->writing) mr_timer_cancel(&connection->timer);
         return MR_HTTP_GO_ON;
     }
@@ -369,8 +383,8 @@ static void watch_reader(mr_http_connection *connection)
 bool mr_http_connection_tell_writable(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
-    const size_t half = connection->server->limits.output_high_bytes / 2;
-    if (!request->wants_writable || request->deferred || mr_http_stream_waiting(request) > half)
+    if (!request->wants_writable || request->deferred ||
+        mr_http_stream_waiting(request) > mr_http_stream_high(request) / 2)
         return false;
     request->wants_writable = false;
     request->in_handler = true;

@@ -55,6 +55,10 @@ mr_http_request *mr_http_request_take(mr_http_connection *connection)
     if (request != NULL) {
         server->spare_requests = request->next_spare;
         server->spare_request_count--;
+        if (mr_buffer_reserve(&request->in, FIRST_IN_BYTES, NULL) != MR_OK) {
+            mr_http_request_free(request);
+            return NULL;
+        }
     } else {
         request = make_request(server);
         if (request == NULL) return NULL;
@@ -76,6 +80,8 @@ static void forget(mr_http_request *request)
     request->replied = request->deferred = false;
     request->streaming = request->stream_ended = request->wants_writable = false;
     request->stream_input = 0;
+    request->stream_settled = false;
+    request->stream_high_bytes = 0;
     request->stream_bytes = 0;
     request->id = request->begun_ns = 0;
     request->path = (mr_slice){0};
@@ -121,12 +127,22 @@ void mr_http_request_release(mr_http_request *request)
     server->spare_request_count++;
 }
 
+void mr_http_request_slim(mr_http_request *request)
+{
+    mr_buffer_shrink(&request->in, request->in.len);
+    mr_buffer_done(&request->output);
+    if (request->out.len == 0) mr_buffer_done(&request->out);
+    mr_arena_done(&request->arena);
+    mr_arena_init(&request->arena, "http.request", request->server->limits.request_arena_bytes);
+}
+
 void mr_http_request_next(mr_http_request *request)
 {
     request->start = request->end;
     if (request->start == request->in.len) {
         request->start = 0;
         mr_buffer_reset(&request->in);
+        (void)!mr_buffer_reserve(&request->in, FIRST_IN_BYTES, NULL); /* a stream gave it back */
     }
     forget(request);
     if (request->body.cap <= GENEROUS_KEEP_BYTES) return;

@@ -123,9 +123,15 @@ typedef struct mr_http_stream_events {
 void mr_http_stream_begin(mr_http_request *request, const mr_http_response *response,
                           const mr_http_stream_events *events, void *context);
 
+/* Called in the handler, behind begin, for a stream that goes on until somebody ends it, perhaps
+ * for hours: nothing of the request and its arena is looked at once the handler has returned, so
+ * their memory is given back; a server that stops ends it; and `high_bytes` takes the place of
+ * output_high_bytes (0: it does not). */
+void mr_http_stream_settle(mr_http_request *request, size_t high_bytes);
+
 /* Sends `bytes` (copied) as one chunk. MR_ERR_LIMIT when more than output_high_bytes would wait:
- * nothing was taken, mr_http_stream_events.writable tells when to go on. MR_ERR_CLOSED when the
- * peer has left or the stream has ended. */
+ * nothing was taken, mr_http_stream_events.writable tells when to go on. While nothing waits, any
+ * number of bytes is taken. MR_ERR_CLOSED when the peer has left or the stream has ended. */
 MR_NODISCARD MR_HOT mr_code mr_http_stream_send(mr_http_request *request, mr_slice bytes,
                                                 mr_error *err);
 /* Bytes that wait because the peer reads slowly. */

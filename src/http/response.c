@@ -147,8 +147,10 @@ static mr_code put_connection(const mr_http_request *request, mr_buffer *out)
 {
     const mr_slice name = MR_SLICE("Connection");
     if (request->connection->close_after) return put_line(out, name, MR_SLICE("close"));
-    if (request->head.minor_version == 0) return put_line(out, name, MR_SLICE("keep-alive"));
-    return MR_OK; /* what HTTP/1.1 means by saying nothing */
+    /* What HTTP/1.1 means by saying nothing, but some readers of streams look for it. */
+    if (request->head.minor_version == 0 || request->streaming)
+        return put_line(out, name, MR_SLICE("keep-alive"));
+    return MR_OK;
 }
 
 static mr_code put_head(mr_http_request *request, const mr_http_response *response,
@@ -343,6 +345,13 @@ void mr_http_stream_begin(mr_http_request *request, const mr_http_response *resp
     count_status(request, response->status);
 }
 
+void mr_http_stream_settle(mr_http_request *request, size_t high_bytes)
+{
+    MR_DCHECK(request->streaming && request->in_handler);
+    request->stream_settled = true;
+    request->stream_high_bytes = high_bytes;
+}
+
 static mr_code put_chunk(mr_http_request *request, mr_slice bytes)
 {
     mr_buffer *out = &request->out;
@@ -372,11 +381,10 @@ mr_code mr_http_stream_send(mr_http_request *request, mr_slice bytes, mr_error *
     if (connection == NULL || request->stream_ended || connection->broken)
         return mr_fail(err, MR_ERR_CLOSED, "the stream's reader has left");
     if (bytes.len == 0) return MR_OK; /* an empty chunk would be the last one */
-    const size_t limit = request->server->limits.output_high_bytes;
-    if (bytes.len > limit || mr_http_stream_waiting(request) > limit - bytes.len) {
+    const size_t limit = mr_http_stream_high(request), waiting = mr_http_stream_waiting(request);
+    if (waiting > 0 && (bytes.len > limit || waiting > limit - bytes.len)) {
         request->wants_writable = true;
-        return mr_fail(err, MR_ERR_LIMIT, "a stream's reader is slow: output_high_bytes = %zu wait",
-                       limit);
+        return mr_fail(err, MR_ERR_LIMIT, "a stream's reader is slow: %zu bytes wait", waiting);
     }
     MR_TRY(put_chunk(request, bytes));
     request->stream_bytes += bytes.len;

@@ -84,6 +84,8 @@ struct mr_http_request {
     void *body_context;
 
     bool streaming, stream_chunked, stream_ended, wants_writable;
+    bool stream_settled; /* mr_http_stream_settle(), as is: */
+    size_t stream_high_bytes;
     const mr_http_stream_events *events;
     void *events_context;
     uint16_t stream_status;
@@ -185,6 +187,8 @@ MR_NODISCARD mr_http_request *mr_http_request_take(mr_http_connection *connectio
 void mr_http_request_release(mr_http_request *request);
 /* Forgets the present request, keeps what follows it in `in` and what waits in `out`. */
 void mr_http_request_next(mr_http_request *request);
+/* Gives back what a stream can do without, perhaps for hours. */
+void mr_http_request_slim(mr_http_request *request);
 void mr_http_request_free(mr_http_request *request);
 /* Finds path and route. A fault with a status when the request cannot be served. */
 mr_http_fault mr_http_request_route(mr_http_request *request);
@@ -195,6 +199,13 @@ MR_NODISCARD bool mr_http_request_charge(mr_http_request *request);
 MR_INLINE bool mr_http_request_has_output(const mr_http_request *request)
 {
     return request->out.len > request->out_sent || request->borrowed.len > 0;
+}
+
+/* Bytes of output that may wait for a slow reader of the stream. */
+MR_INLINE size_t mr_http_stream_high(const mr_http_request *request)
+{
+    const size_t own = request->stream_high_bytes;
+    return own > 0 ? own : request->server->limits.output_high_bytes;
 }
 
 /* --- response.c ------------------------------------------------------------------------------- */

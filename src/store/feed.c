@@ -151,6 +151,21 @@ static void add_appended(mr_feed *feed, const mr_append_op *op, int64_t *last)
     }
 }
 
+/* Tells the watchers from where on the store has what the ring has not. */
+static void lower(mr_feed *feed, const mr_import_op *op)
+{
+    for (mr_feed_watcher *watcher = feed->watchers; watcher != NULL; watcher = watcher->next)
+        for (size_t i = 0; i < op->count; i++)
+            if (op->messages[i].global_position < watcher->lowered)
+                watcher->lowered = op->messages[i].global_position;
+}
+
+static void forget_lowered(mr_feed *feed)
+{
+    for (mr_feed_watcher *watcher = feed->watchers; watcher != NULL; watcher = watcher->next)
+        watcher->lowered = INT64_MAX;
+}
+
 void mr_feed_wake(mr_feed *feed)
 {
     pthread_mutex_lock(&feed->lock);
@@ -170,6 +185,7 @@ void mr_feed_publish(mr_feed *feed, const mr_op *first, int64_t head)
             feed->epoch++;
             last = 0;
             empty_ring(feed, 0);
+            forget_lowered(feed);
             told = true;
         } else if (feed->ring == NULL) {
             told = false;
@@ -177,6 +193,7 @@ void mr_feed_publish(mr_feed *feed, const mr_op *first, int64_t head)
             add_appended(feed, (const mr_append_op *)op, &last);
         } else if (op->kind == MR_OP_IMPORT &&
                    !add_imported(feed, (const mr_import_op *)op, &last)) {
+            lower(feed, (const mr_import_op *)op);
             told = false;
         }
     }
@@ -202,6 +219,7 @@ mr_code mr_feed_watch(mr_space *space, mr_feed_watcher *watcher, mr_error *err)
         rc = mr_fail(err, MR_ERR_NOMEM, "no memory left to watch a namespace");
     } else {
         watcher->prev = NULL;
+        watcher->lowered = INT64_MAX;
         watcher->next = feed->watchers;
         if (feed->watchers != NULL) feed->watchers->prev = watcher;
         feed->watchers = watcher;
@@ -235,6 +253,15 @@ int64_t mr_feed_head(mr_space *space)
     const int64_t head = space->feed.head;
     pthread_mutex_unlock(&space->feed.lock);
     return head;
+}
+
+int64_t mr_feed_lowered(mr_space *space, mr_feed_watcher *watcher)
+{
+    pthread_mutex_lock(&space->feed.lock);
+    const int64_t lowered = watcher->lowered;
+    watcher->lowered = INT64_MAX;
+    pthread_mutex_unlock(&space->feed.lock);
+    return lowered;
 }
 
 uint64_t mr_feed_epoch(mr_space *space)

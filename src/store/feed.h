@@ -28,7 +28,8 @@ typedef struct mr_feed_watcher {
     /* Something was committed, cleared, or the space was deleted. Quick, must not call the feed:
      * post a job. May come more often than needed, never too rarely. */
     void (*wake)(struct mr_feed_watcher *watcher);
-    bool bodies; /* wants id, type, data, metadata and time in the entries */
+    bool bodies;     /* wants id, type, data, metadata and time in the entries */
+    int64_t lowered; /* the feed's: see mr_feed_lowered() */
 } mr_feed_watcher;
 
 /* One message in what mr_feed_take() copies. The texts follow it: stream, then with `has_body` the
@@ -67,6 +68,11 @@ typedef enum mr_feed_taken {
  * without a body is MR_FEED_BEHIND. */
 MR_NODISCARD MR_HOT mr_feed_taken mr_feed_take(mr_space *space, int64_t after, bool bodies,
                                                mr_buffer *out, int64_t *out_last);
+
+/* The lowest global position that an import has brought, below the head or in no order, since the
+ * last call; INT64_MAX when none has. Such messages are not in the ring: the watcher reads the store
+ * from there. */
+int64_t mr_feed_lowered(mr_space *space, mr_feed_watcher *watcher);
 
 /* Changes whenever global positions start anew (MR_OP_CLEAR): what a watcher has delivered means
  * nothing then. */

@@ -12,8 +12,8 @@
 #define MR_TESTS_SUPPORT_SCAN_TWIN_H
 
 #include "core/buffer.h"
-#include "core/utf8.h"
 #include "core/scan.h"
+#include "core/utf8.h"
 
 static inline void say(mr_buffer *out, const char *text, size_t len)
 {
