@@ -2,6 +2,7 @@
 #include "load_engine.h"
 
 #include <arpa/inet.h>
+#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <netinet/in.h>
@@ -70,7 +71,7 @@ int load_connect(uint16_t port)
 
 static void read_proc(pid_t pid, const char *file, char *text, size_t size)
 {
-    char path[64];
+    char path[400];
     snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
     const int fd = open(path, O_RDONLY | O_CLOEXEC);
     const ssize_t len = fd >= 0 ? read(fd, text, size - 1) : 0;
@@ -78,19 +79,21 @@ static void read_proc(pid_t pid, const char *file, char *text, size_t size)
     text[len > 0 ? len : 0] = 0;
 }
 
+/* The sum over its threads of what the scheduler counted; ticks would miss what is shorter. */
 double load_cpu_s(pid_t pid)
 {
-    char text[1024];
-    unsigned long user = 0, system = 0;
-    read_proc(pid, "stat", text, sizeof text);
-    const char *at = strrchr(text, ')'); /* utime and stime are fields 14 and 15 */
-    for (int field = 2; at != NULL && field < 13; field++)
-        at = strchr(at + 1, ' ');
-    if (at == NULL) return 0;
-    char *stop;
-    user = strtoul(at, &stop, 10);
-    system = strtoul(stop, NULL, 10);
-    return (double)(user + system) / (double)sysconf(_SC_CLK_TCK);
+    char path[64], file[300], text[256];
+    uint64_t ns = 0;
+    snprintf(path, sizeof path, "/proc/%d/task", (int)pid);
+    DIR *tasks = pid != 0 ? opendir(path) : NULL;
+    for (const struct dirent *task; tasks != NULL && (task = readdir(tasks)) != NULL;) {
+        if (task->d_name[0] == '.') continue;
+        snprintf(file, sizeof file, "task/%.250s/schedstat", task->d_name);
+        read_proc(pid, file, text, sizeof text);
+        ns += strtoull(text, NULL, 10);
+    }
+    if (tasks != NULL) closedir(tasks);
+    return (double)ns / 1e9;
 }
 
 uint64_t load_rss_kib(pid_t pid)

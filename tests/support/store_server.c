@@ -72,14 +72,14 @@ static void run(const mr_store_server *server)
     dup2(log, 1);
     dup2(log, 2);
     if (server->preload != NULL) setenv("LD_PRELOAD", server->preload, 1);
-    const char *other = getenv("STORE_PROGRAM");
+    const char *other = getenv("STORE_PROGRAM"), *ours = getenv("MILLRACE");
     snprintf(port, sizeof port, "%u", server->port);
     if (other != NULL)
         execl(other, "eventodb", "serve", "-db-url", "sqlite://registry.db", "-data-dir",
               server->dir, "-port", port, "-token", MR_STORE_TOKEN, (char *)NULL);
     else
-        execl(MR_PROGRAM, "millrace", "serve", "--data-dir", server->dir, "--listen", "127.0.0.1:0",
-              "--token", MR_STORE_TOKEN, (char *)NULL);
+        execl(ours != NULL ? ours : MR_PROGRAM, "millrace", "serve", "--data-dir", server->dir,
+              "--listen", "127.0.0.1:0", "--token", MR_STORE_TOKEN, (char *)NULL);
     _exit(127);
 }
 
