@@ -8,6 +8,7 @@ SECONDS ?= 600
 ONLY ?=
 RUNS ?= 7
 RUNNER ?=
+ROUNDS ?= 500
 
 # $(call build,DIRECTORY,OPTIONS): configures and builds, with ninja if it is there by then; a directory keeps its
 # generator. $(call ctest,DIRECTORY): runs its tests.
@@ -18,7 +19,8 @@ sources = $(shell git ls-files -co --exclude-standard '*.c' '*.h' 2>/dev/null ||
 
 .DEFAULT_GOAL := all
 .PHONY: all run test asan tsan check check-gcc check-clang check-format check-layers check-lengths check-docs \
-	check-fresh tidy format stats fuzz fuzz-merge bench bench-parts bench-compare benchmarks-md docs static size install help clean
+	check-fresh tidy format stats fuzz fuzz-merge bench bench-parts bench-compare bench-store benchmarks-md docs static size \
+	install torture help clean
 
 ##@ Use
 all: ## build build/millrace
@@ -55,6 +57,11 @@ tsan: ## run the tests under ThreadSanitizer
 	@tools/setup test
 	@$(call build,build-tsan,-DMR_SANITIZE=thread)
 	@$(call ctest,build-tsan)
+
+torture: ## kill the message store ROUNDS=500 times under 64 writers and look what is left
+	@tools/setup test
+	@$(call build,$(BUILD),-DMR_TESTS=ON)
+	@ROUNDS=$(ROUNDS) $(BUILD)/integration_store_torture_test
 
 fuzz: ## fuzz each parser for SECONDS=600, or ONLY=csv; findings go to tests/fuzz/found
 	@tools/setup fuzz
@@ -114,6 +121,12 @@ bench-parts: ## build the benchmarks of single parts: build-bench/store_bench an
 
 bench-compare: all ## run the same jobs with Millrace, Miller and DuckDB, RUNS=7 times each, in turn
 	@bench/compare --runs $(RUNS) --millrace $(BUILD)/millrace
+
+bench-store: all ## load the message store over HTTP, RUNS=5 times 5 s each, or ONLY=mix64; data goes to STORE_DIR
+	@tools/setup bench
+	@$(call build,build-bench,-DMR_TESTS=OFF -DMR_BENCH=ON)
+	@bench/store-bench run --runs $(if $(filter file,$(origin RUNS)),5,$(RUNS)) $(if $(ONLY),--only $(ONLY)) \
+		$(if $(RUNNER),--runner '$(RUNNER)') --millrace $(BUILD)/millrace
 
 benchmarks-md: ## print docs/BENCHMARKS.md anew from bench/out
 	@bench/report markdown > docs/BENCHMARKS.md

@@ -20,9 +20,14 @@ static int on_commit(void *context, MR_UNUSED sqlite3 *db, MR_UNUSED const char 
     return SQLITE_OK;
 }
 
+/* The old connection, if any, stays until there is a new one: the last to close a database removes
+ * its log, and readers could not open it then while the disk takes no writes. */
 static mr_code connect(mr_backend_writer *writer, mr_error *err)
 {
-    MR_TRY(mr_sq_link_open(&writer->link, writer->backend, writer->place, MR_SQLITE_CREATE, err));
+    mr_sq_link fresh;
+    MR_TRY(mr_sq_link_open(&fresh, writer->backend, writer->place, MR_SQLITE_CREATE, err));
+    mr_sq_link_close(&writer->link, writer->backend);
+    writer->link = fresh;
     sqlite3_wal_hook(writer->link.db.handle, on_commit, writer); /* and no automatic checkpoints */
     writer->wal_pages = 0;
     writer->broken = false;
@@ -279,12 +284,7 @@ static mr_code run(mr_backend_writer *writer, mr_sq_statement which, mr_error *e
 mr_code mr_sq_make_ready(mr_backend_writer *writer, mr_error *err)
 {
     if (writer->broken && writer->backend->data_dir != NULL && !writer->aside_wanted) {
-        mr_sq_tail *tail; /* held, so that it outlives the connection */
-        MR_TRY(mr_sq_tail_open(&writer->backend->tails, writer->place, &tail, err));
-        mr_sq_link_close(&writer->link, writer->backend);
-        const mr_code rc = connect(writer, err);
-        mr_sq_tail_close(&writer->backend->tails, tail);
-        MR_TRY(rc);
+        MR_TRY(connect(writer, err));
     }
     if (writer->stale) return mr_sq_writer_refresh(writer, err);
     if (mr_names_is_full(&writer->streams) || mr_names_is_full(&writer->categories))

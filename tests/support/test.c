@@ -38,6 +38,11 @@ static int remove_one(const char *path, MR_UNUSED const struct stat *info, MR_UN
     return remove(path);
 }
 
+void mr_test_remove(const char *path)
+{
+    nftw(path, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+}
+
 char *mr_test_read_file(const char *path, size_t *out_len)
 {
     FILE *file = fopen(path, "rb");
@@ -66,6 +71,6 @@ int main(int argc, char **argv)
 {
     if (argc > 1) cmocka_set_test_filter(argv[1]);
     const int failed = _cmocka_run_group_tests("tests", tests, test_count, NULL, NULL);
-    if (own_dir[0] != 0) nftw(own_dir, remove_one, 16, FTW_DEPTH | FTW_PHYS);
+    if (own_dir[0] != 0) mr_test_remove(own_dir);
     return failed == 0 ? 0 : 1;
 }

@@ -117,6 +117,9 @@ const char *mr_test_path(const char *relative);
 /* Path of a fresh, empty directory for this test program, removed when it ends. */
 const char *mr_test_dir(void);
 
+/* Removes a file or directory of the test's own with all in it. */
+void mr_test_remove(const char *path);
+
 /* The whole file, to be freed with mr_mem_free(); fails the test when it cannot be read. */
 char *mr_test_read_file(const char *path, size_t *out_len);
 void mr_test_write_file(const char *path, mr_slice bytes);
