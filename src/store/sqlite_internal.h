@@ -60,6 +60,7 @@ struct mr_backend {
 
 typedef enum mr_sq_statement {
     MR_SQ_BEGIN,
+    MR_SQ_BEGIN_READ,
     MR_SQ_COMMIT,
     MR_SQ_STREAM_FIND,
     MR_SQ_STREAM_VERSION,

@@ -26,6 +26,7 @@ static const struct {
     const char *purpose;
 } texts[MR_SQ_STATEMENTS] = {
     [MR_SQ_BEGIN] = {"BEGIN IMMEDIATE", "begin to write"},
+    [MR_SQ_BEGIN_READ] = {"BEGIN", "begin to read"},
     [MR_SQ_COMMIT] = {"COMMIT", "commit"},
     [MR_SQ_STREAM_FIND] = {"SELECT id, category, base FROM streams WHERE name = ?1",
                            "look up a stream"},

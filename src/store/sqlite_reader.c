@@ -145,7 +145,6 @@ static mr_code read_index(mr_sq_link *link, mr_read_op *op, int64_t stream, bool
 static mr_code read_stream(mr_sq_link *link, mr_read_op *op, int64_t stream, mr_error *err)
 {
     bool on = true;
-    MR_TRY(mr_sq_tail_copy_stream(link->tail, stream, &link->copy, err)); /* first, see there */
     if (op->backwards) MR_TRY(read_tail(link, op, &on, err));
     if (on) MR_TRY(read_index(link, op, stream, &on, err));
     if (on && !op->backwards) MR_TRY(read_tail(link, op, &on, err));
@@ -164,6 +163,13 @@ static mr_code read_many(mr_sq_link *link, mr_read_op *op, int64_t category, mr_
     return rc;
 }
 
+static mr_code run_quietly(mr_sq_link *link, mr_sq_statement which, mr_error *err)
+{
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(link, which, &stmt, err));
+    return mr_sqlite_run(stmt, err);
+}
+
 static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
 {
     int64_t id;
@@ -171,8 +177,16 @@ static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
     op->stopped = false;
     MR_TRY(find_scope(link, op, &id, err));
     if (id == 0 && op->scope != MR_READ_ALL) return MR_OK;
-    return op->scope == MR_READ_STREAM ? read_stream(link, op, id, err)
-                                       : read_many(link, op, id, err);
+    /* The tail is copied before the moment at which the index is looked at (sqlite_tail.h). */
+    if (op->scope == MR_READ_STREAM)
+        MR_TRY(mr_sq_tail_copy_stream(link->tail, id, &link->copy, err));
+    /* One transaction takes and releases the file's locks once, not once a statement. */
+    const bool alone = !mr_sqlite_in_transaction(&link->db);
+    if (alone) MR_TRY(run_quietly(link, MR_SQ_BEGIN_READ, err));
+    const mr_code rc =
+        op->scope == MR_READ_STREAM ? read_stream(link, op, id, err) : read_many(link, op, id, err);
+    if (alone && run_quietly(link, MR_SQ_COMMIT, NULL) != MR_OK) mr_sqlite_rollback(&link->db);
+    return rc;
 }
 
 /* --- The rest --------------------------------------------------------------------------------- */
