@@ -43,7 +43,7 @@ typedef struct honest {
     pthread_t thread;
     uint16_t port;
     atomic_bool enough;
-    size_t count;
+    atomic_size_t count;
     uint64_t took_ns[ANSWERS]; /* each */
     bool good;
 } honest;
@@ -84,18 +84,32 @@ static int compare(const void *a, const void *b)
     return (left > right) - (left < right);
 }
 
+/* What others do on this machine is not the server's fault: with three threads for each processor
+ * answers may take three times as long. */
+static double crowd(void)
+{
+    double load[1];
+    const double processors = (double)sysconf(_SC_NPROCESSORS_ONLN);
+    if (getloadavg(load, 1) != 1 || load[0] < processors) return 1;
+    return load[0] / processors;
+}
+
 static void end_honest(honest *own, const char *what)
 {
+    for (int tries = 0; atomic_load(&own->count) < 20 && tries < 1000; tries++)
+        pause_ms(5); /* the others were soon done */
     atomic_store(&own->enough, true);
     pthread_join(own->thread, NULL);
-    MR_EXPECT(own->good && own->count > 10);
-    qsort(own->took_ns, own->count, sizeof own->took_ns[0], compare);
-    const uint64_t half = own->took_ns[own->count / 2], most = own->took_ns[own->count * 9 / 10];
-    print_message("%s: %zu answers, half within %.2f ms, nine of ten within %.2f ms\n", what,
-                  own->count, (double)half / 1e6, (double)most / 1e6);
+    const size_t count = atomic_load(&own->count);
+    MR_EXPECT(own->good && count >= 20);
+    qsort(own->took_ns, count, sizeof own->took_ns[0], compare);
+    const uint64_t half = own->took_ns[count / 2], most = own->took_ns[count * 9 / 10];
+    print_message("%s: %zu answers, half within %.2f ms, nine of ten within %.2f ms\n", what, count,
+                  (double)half / 1e6, (double)most / 1e6);
     if (sanitized()) return;
-    MR_EXPECT_U64(half, <, MOST_OF_MS * 1000000u / 5);
-    MR_EXPECT_U64(most, <, MOST_OF_MS * 1000000u);
+    const uint64_t allowed_ns = (uint64_t)(MOST_OF_MS * 1e6 * crowd());
+    MR_EXPECT_U64(half, <, allowed_ns / 5);
+    MR_EXPECT_U64(most, <, allowed_ns);
 }
 
 /* --- The others, many at once ----------------------------------------------------------------- */
