@@ -146,18 +146,21 @@ int main(int argc, char **argv)
     mr_counter *answered = NULL;
     const mr_slice code = MR_SLICE("2xx");
     snprintf(address, sizeof address, "127.0.0.1:%s", argc > 1 ? argv[1] : "0");
+    mr_http_tls *tls = NULL;
+    if (argc > 4) need(mr_http_tls_open(argv[3], argv[4], &tls, &err) == MR_OK, "TLS");
     need(mr_metrics_open(NULL, &metrics, &err) == MR_OK, "metrics");
     need(mr_http_server_open(&(mr_http_options){.address = mr_slice_text(address),
                                                 .routes = routes,
                                                 .route_count = MR_COUNT_OF(routes),
                                                 .metrics = metrics,
+                                                .tls = tls,
                                                 .limits = MR_HTTP_LIMITS_DEFAULT},
                              &server, &err) == MR_OK,
          "open");
     need(mr_http_server_start(server, &err) == MR_OK, "start");
     need(mr_metrics_family(metrics, &decl, &family, &err) == MR_OK, "family");
     need(mr_metrics_counter(family, &code, &answered, &err) == MR_OK, "counter");
-    measure_idle(mr_http_server_port(server));
+    if (tls == NULL) measure_idle(mr_http_server_port(server));
     pthread_t thread;
     need(pthread_create(&thread, NULL, run_later, NULL) == 0, "thread");
     mr_process_sample before, after;
@@ -175,6 +178,7 @@ int main(int argc, char **argv)
     stop_later();
     pthread_join(thread, NULL);
     mr_http_server_close(server);
+    mr_http_tls_close(tls);
     mr_metrics_close(metrics);
     return 0;
 }

@@ -13,10 +13,11 @@
 #include "http/request.h"
 #include "http/server_internal.h"
 
-#define SLAB_CONNECTIONS  64u
-#define TURN_BYTES_MAX    (1u << 20) /* received from one connection before others have their turn */
-#define STREAM_KEEP_BYTES 4096u      /* of a stream's output memory, while nothing waits */
-#define STREAM_INPUT_MAX  16384u     /* that a stream's reader may send before it is cut off */
+#define SLAB_CONNECTIONS 64u
+#define TURN_BYTES_MAX   (256u << 10) /* received from one connection before others have their turn \
+                                       */
+#define STREAM_KEEP_BYTES 4096u       /* of a stream's output memory, while nothing waits */
+#define STREAM_INPUT_MAX  16384u      /* that a stream's reader may send before it is cut off */
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
@@ -413,7 +414,7 @@ static mr_http_step run_stream(mr_http_connection *connection)
 
 static mr_http_step linger(mr_http_connection *connection)
 {
-    char nothing[4096];
+    char nothing[16384];
     size_t len, total = 0;
     while (connection->readable && total < TURN_BYTES_MAX) {
         if (!mr_http_connection_receive(connection, nothing, sizeof nothing, &len))

@@ -10,7 +10,7 @@ static mr_openssl table;
 static mr_error trouble;
 static bool loaded;
 
-#ifdef MR_TLS_LINKED
+#ifdef MR_STATIC_BUILD
 
 static void load(void)
 {

@@ -2,7 +2,7 @@
  *
  * http/openssl.h - OpenSSL's functions, from the shared library, which is loaded when the first of
  * them is wanted: who serves no TLS has neither its memory nor its start-up time. A program that is
- * linked statically has them inside (MR_TLS_LINKED).
+ * linked statically has them inside (MR_STATIC_BUILD).
  *
  * Thread: any; the table is read-only once loaded. */
 #ifndef MR_HTTP_OPENSSL_H
@@ -61,7 +61,7 @@
     X(X509_get0_notBefore)
 
 typedef struct mr_openssl {
-#define MR_OPENSSL_MEMBER(name) __typeof__(&name) name;
+#define MR_OPENSSL_MEMBER(name) __typeof__ (&(name))(name);
     MR_OPENSSL_FUNCTIONS(MR_OPENSSL_MEMBER)
 #undef MR_OPENSSL_MEMBER
 } mr_openssl;

@@ -4,13 +4,17 @@
  *
  *     at once     mr_http_reply() before the handler returns
  *     later       mr_http_defer() in the handler; some thread calls mr_http_resume(), and the
- * function it names answers on the loop's thread in pieces   mr_http_stream_begin(), then
- * mr_http_stream_send() whenever there is something, and mr_http_stream_end(): server-sent events
+ *                 function it names answers on the loop's thread
+ *     in pieces   mr_http_stream_begin(), then mr_http_stream_send() whenever there is something,
+ *                 and mr_http_stream_end(): server-sent events
+ *
+ * The body is there when the handler runs, or comes in pieces while it answers ("A body in
+ * pieces").
  *
  * A request and everything reached through it is borrowed until its answer has been given: a
  * handler that defers or streams may keep the pointer until it resumes or its stream is closed.
  *
- * Thread: the loop's, except mr_http_resume(). */
+ * Thread: the loop's, except mr_http_resume() and the batches of it. */
 #ifndef MR_HTTP_REQUEST_H
 #define MR_HTTP_REQUEST_H
 
@@ -36,17 +40,20 @@ bool mr_http_header(const mr_http_request *request, const char *name, mr_slice *
 mr_slice mr_http_body(const mr_http_request *request);
 /* Memory that lasts until the answer's last byte is written; on a stream its owner resets it. */
 mr_arena *mr_http_arena(mr_http_request *request);
+/* An empty buffer to build the body of the answer in; lasts as the arena does. */
+mr_buffer *mr_http_output(mr_http_request *request);
+
+/* The loop that serves the request and all others of its connection (http/loop.h): other threads
+ * may post jobs there, and what runs there may set timers. Before the memory of a job or a timer is
+ * given back, the job must have run and the timer be cancelled; the arena goes with the request. */
+mr_loop *mr_http_loop(const mr_http_request *request);
+
 #define MR_HTTP_ID_BYTES 16
 
 /* The request's number: never 0, no other request of the process has it. */
 uint64_t mr_http_request_id(mr_http_request *request);
 /* The same in hexadecimal digits, as logs and X-Request-Id show it; a slice of `out`. */
 mr_slice mr_http_request_id_text(mr_http_request *request, char out[MR_HTTP_ID_BYTES]);
-/* The loop that serves the request, for timers and jobs of its handlers (http/loop.h): whoever sets
- * them must have cancelled them, and seen posted jobs run, before the request's last event. */
-mr_loop *mr_http_loop(const mr_http_request *request);
-/* An empty buffer to build the body of the answer in; lasts as the arena does. */
-mr_buffer *mr_http_output(mr_http_request *request);
 
 /* --- Answering at once ------------------------------------------------------------------------ */
 

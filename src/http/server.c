@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -249,6 +250,15 @@ mr_code mr_http_server_open_shared(const mr_http_options *options, mr_http_share
 mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out, mr_error *err)
 {
     return mr_http_server_open_shared(options, NULL, out, err);
+}
+
+uint64_t mr_http_raise_descriptors(void)
+{
+    struct rlimit limit;
+    if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
+    const rlim_t before = limit.rlim_cur;
+    limit.rlim_cur = limit.rlim_max;
+    return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 
 const char *mr_http_server_address(const mr_http_server *server)

@@ -4,8 +4,9 @@
  *
  *     open     binds, so that a taken port is an error of start-up
  *     start    the thread begins to serve
- *     stop     no more connections, idle ones closed at once, requests in flight finish within the
- * grace close    gives everything back
+ *     stop     no more connections, idle ones closed at once, streams ended, requests in flight
+ *              finish within the grace
+ *     close    gives everything back
  *
  * One server is one event loop. For more I/O threads see http/group.h.
  * The server logs nothing; it counts, in the registry it is given (millrace_http_*).
@@ -66,6 +67,11 @@ typedef struct mr_http_options {
 } mr_http_options;
 
 typedef struct mr_http_server mr_http_server;
+
+/* Lets this process open as many descriptors as its hard limit allows, and returns how many that
+ * are: connections_max and what else is open should fit. To be called once, when the program
+ * starts. */
+uint64_t mr_http_raise_descriptors(void);
 
 MR_NODISCARD mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out,
                                          mr_error *err);

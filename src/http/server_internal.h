@@ -2,9 +2,9 @@
  *
  * http/server_internal.h - what server.c, connection.c, request.c and response.c share.
  *
- *     server ── connection ── request      an idle connection has none: requests with their buffers
- * come └────── spare requests            from a pool and go back when nothing is left to read or
- * send
+ *     server ── connection ── request      an idle connection has none: requests with their
+ *        └────── spare requests            buffers come from a pool, and go back when nothing is
+ *                                          left to read or send
  *
  * Thread: owned by the server's thread, but for the fields marked in mr_http_server. */
 #ifndef MR_HTTP_SERVER_INTERNAL_H

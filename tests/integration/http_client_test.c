@@ -85,8 +85,7 @@ MR_TEST(the_connection_is_kept_for_the_next_call)
         MR_EXPECT_OK(mr_http_client_call(c.client, &call, &err));
         MR_EXPECT_SLICE(mr_buffer_slice(&c.answer), "hello");
     }
-    MR_EXPECT_U64(mr_http_fixture_metric(&c.server, "millrace_http_connections_total"), ==,
-                  1);
+    MR_EXPECT_U64(mr_http_fixture_metric(&c.server, "millrace_http_connections_total"), ==, 1);
     case_close(&c);
 }
 

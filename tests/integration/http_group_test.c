@@ -60,6 +60,34 @@ static void on_wait(mr_http_request *request, MR_UNUSED void *context)
     pthread_mutex_unlock(&waiting.lock);
 }
 
+/* --- Requests that go through a pipe to a thread, which resumes whatever has come together --- */
+
+static int errand_pipe[2];
+
+static void answer_errand(mr_http_request *request, MR_UNUSED void *context)
+{
+    reply_text(request, MR_SLICE("done"));
+}
+
+static void *run_errands(MR_UNUSED void *context)
+{
+    mr_http_request *requests[64];
+    ssize_t len;
+    while ((len = read(errand_pipe[0], requests, sizeof requests)) > 0) {
+        mr_http_resume_batch batch = {0};
+        for (size_t i = 0; i < (size_t)len / sizeof requests[0]; i++)
+            mr_http_batch_resume(&batch, requests[i], answer_errand, NULL);
+        mr_http_batch_flush(&batch);
+    }
+    return NULL;
+}
+
+static void on_errand(mr_http_request *request, MR_UNUSED void *context)
+{
+    mr_http_defer(request);
+    if (write(errand_pipe[1], &request, sizeof request) != sizeof request) abort();
+}
+
 /* --- Others --- */
 
 /* Tells on which loop it runs. */
@@ -79,6 +107,7 @@ static const mr_http_route routes[] = {
     {.method = MR_HTTP_GET, .path = "/ping", .handler = on_ping},
     {.method = MR_HTTP_GET, .path = "/loop", .handler = on_loop},
     {.method = MR_HTTP_GET, .path = "/wait", .handler = on_wait},
+    {.method = MR_HTTP_GET, .path = "/errand", .handler = on_errand},
 };
 
 typedef struct fixture {
@@ -192,6 +221,38 @@ MR_TEST(a_batch_resumes_requests_of_all_loops)
     pthread_join(waiting.thread, NULL);
     for (size_t i = 0; i < CONNECTIONS; i++)
         mr_wire_close(&wires[i]);
+    close_fixture(&f);
+}
+
+MR_TEST(deferred_requests_allocate_nothing_once_warm)
+{
+    static const char request[] = "GET /errand HTTP/1.1\r\n" H "\r\n";
+    fixture f;
+    mr_wire wires[12];
+    pthread_t thread;
+    uint64_t mallocs = 0;
+    open_fixture(&f, "127.0.0.1:0", 0);
+    MR_EXPECT(pipe(errand_pipe) == 0);
+    MR_EXPECT(pthread_create(&thread, NULL, run_errands, NULL) == 0);
+    for (size_t i = 0; i < MR_COUNT_OF(wires); i++)
+        mr_wire_open(&wires[i], f.port);
+    for (int round = 0; round < 220; round++) {
+        if (round == 20) mallocs = mr_test_malloc_count();
+        for (size_t i = 0; i < MR_COUNT_OF(wires); i++)
+            MR_EXPECT(mr_wire_say(&wires[i], request));
+        for (size_t i = 0; i < MR_COUNT_OF(wires); i++) {
+            char answer[1000];
+            MR_EXPECT(recv(wires[i].fd, answer, sizeof answer, 0) > 50);
+        }
+    }
+    /* Requests come from a loop's pool: a few more when more of them coincide than ever before. */
+    MR_EXPECT_U64(mr_test_malloc_count() - mallocs, <, 4 * MR_COUNT_OF(wires));
+    for (size_t i = 0; i < MR_COUNT_OF(wires); i++)
+        mr_wire_close(&wires[i]);
+    mr_http_group_stop(f.group, 1000);
+    close(errand_pipe[1]);
+    pthread_join(thread, NULL);
+    close(errand_pipe[0]);
     close_fixture(&f);
 }
 

@@ -376,10 +376,12 @@ static void expect_sample(mr_wire *wire, const char *path, const sample *row)
     } else {
         mr_wire_await(wire, "\r\n0\r\n\r\n");
         char seen[100] = "";
+        size_t seen_len = 0;
         for (const char *at = strstr(wire->in.ptr, "\r\n\r\n") + 4; *at != '0';) {
             char *data;
             const size_t len = strtoul(at, &data, 16);
-            strncat(seen, data + 2, len);
+            memcpy(seen + seen_len, data + 2, len);
+            seen_len += len;
             at = data + 2 + len + 2;
         }
         MR_EXPECT_TEXT(seen, row->body);
