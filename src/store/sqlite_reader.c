@@ -244,7 +244,7 @@ static mr_code read_streams(mr_sq_link *link, mr_streams_op *op, mr_error *err)
         if (rc != MR_OK || !row) break;
         mr_stream_info info = {.name = mr_sqlite_column_text(stmt, 1)};
         if (info.name.len < op->prefix.len ||
-            memcmp(info.name.ptr, op->prefix.ptr, op->prefix.len) != 0)
+            (op->prefix.len > 0 && memcmp(info.name.ptr, op->prefix.ptr, op->prefix.len) != 0))
             break;
         rc = last_of_stream(link, mr_sqlite_column_i64(stmt, 0), &info, &any, err);
         if (rc != MR_OK) break;

@@ -122,6 +122,27 @@ MR_TEST(upper_case_in_the_secret_is_another_token)
         MR_SLICE("ns_YQ_0123456789abcdefabcdef0123456789abcdef0123456789abcdef0123456789"), hash));
 }
 
+MR_TEST(what_was_accepted_before_is_compared_as_strictly)
+{
+    char hash[MR_TOKEN_HASH_MAX], other[MR_TOKEN_HASH_MAX];
+    char token[] = ZERO_TOKEN;
+    mr_token_hash(MR_SLICE(ZERO_TOKEN), hash);
+    mr_token_hash(MR_SLICE("ns_YQ_" ZEROS), other);
+    for (int round = 0; round < 3; round++) {
+        MR_EXPECT(mr_token_matches(MR_SLICE(ZERO_TOKEN), hash));
+        MR_EXPECT(!mr_token_matches(MR_SLICE(ZERO_TOKEN), other)); /* after a rotation */
+        MR_EXPECT(!mr_token_matches(MR_SLICE("ns_YQ_" ZEROS), hash));
+        MR_EXPECT(mr_token_matches(MR_SLICE("ns_YQ_" ZEROS), other));
+        for (size_t i = 0; i < sizeof token - 1; i++) {
+            token[i] ^= 1;
+            MR_EXPECT(!mr_token_matches((mr_slice){token, sizeof token - 1}, hash));
+            token[i] ^= 1;
+        }
+        MR_EXPECT(!mr_token_matches((mr_slice){token, sizeof token - 2}, hash));
+        MR_EXPECT(!mr_token_matches((mr_slice){token, 0}, hash));
+    }
+}
+
 static const struct {
     const char *id;
     bool fits;
