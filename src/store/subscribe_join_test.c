@@ -368,6 +368,30 @@ MR_TEST(what_is_committed_during_the_read_comes_once_whether_the_read_saw_it_or_
     }
 }
 
+MR_TEST(what_the_read_saw_before_the_channel_did_comes_once)
+{
+    static const char *const targets[] = {"/subscribe?category=a", "/subscribe?stream=a-1",
+                                          "/subscribe?all=true&catchup=true"};
+    for (size_t i = 0; i < MR_COUNT_OF(targets); i++) {
+        mr_sse early, sse;
+        open_all();
+        subscribe(&early, "/subscribe?all=true");
+        commit(0);
+        mr_sse_await(&early, 1);
+        commit_quietly(0);
+        commit_quietly(0);
+        subscribe(&sse, targets[i]);
+        mr_sse_await(&sse, 3);
+        wake();
+        commit(0);
+        mr_sse_expect(&sse, "1 2 3 4");
+        mr_sse_expect(&early, "1 2 3 4");
+        mr_sse_close(&sse);
+        mr_sse_close(&early);
+        close_all();
+    }
+}
+
 MR_TEST(what_the_ring_lost_during_the_read_is_read)
 {
     mr_sse sse;
