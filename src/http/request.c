@@ -132,6 +132,7 @@ void mr_http_request_slim(mr_http_request *request)
     mr_buffer_shrink(&request->in, request->in.len);
     mr_buffer_done(&request->output);
     if (request->out.len == 0) mr_buffer_done(&request->out);
+    if (!request->path_in_place) return; /* it lies in the arena */
     mr_arena_done(&request->arena);
     mr_arena_init(&request->arena, "http.request", request->server->limits.request_arena_bytes);
 }

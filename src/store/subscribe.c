@@ -232,7 +232,8 @@ static bool set_cursor(mr_subscriber *subscriber, const mr_subscribe_query *quer
     subscriber->mode = MR_SUBSCRIBER_CATCHING_UP;
     subscriber->from = subscriber->cursor = query->position;
     if (query->scope == MR_READ_STREAM) {
-        subscriber->from_global = last_id > 0 ? last_id + 1 : 0;
+        subscriber->resumed = last_id > 0;
+        subscriber->from_global = last_id + 1;
         return true;
     }
     const int64_t first = has_history ? last_id + 1 : head + 1;

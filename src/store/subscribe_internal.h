@@ -122,8 +122,9 @@ struct mr_subscriber {
     mr_group group;
     int64_t from;   /* what was asked for: nothing before it is wanted */
     int64_t cursor; /* the next one wanted, of the same kind: a stream's position or a global one */
-    int64_t from_global; /* of a stream, after Last-Event-ID: nothing before it; until something
-                            was sent reading goes by it. 0: none */
+    int64_t from_global; /* nothing before it: behind what was sent last, or behind Last-Event-ID */
+    bool resumed;        /* a stream after Last-Event-ID, and nothing sent yet: its cursor says too
+                            little, reading goes by from_global */
     uint8_t mode;        /* mr_subscriber_mode */
     bool queued;
 };

@@ -50,7 +50,9 @@ bool mr_subscribe_deliver(mr_subscriber *subscriber, int64_t position, int64_t g
     switch (mr_http_stream_send(subscriber->request, event, NULL)) {
     case MR_OK:
         subscriber->cursor = at + 1;
-        subscriber->from_global = 0;
+        subscriber->resumed = false;
+        if (subscriber->from_global <= global_position)
+            subscriber->from_global = global_position + 1;
         if (count->events != NULL) mr_counter_add(count->events, 1);
         return true;
     case MR_ERR_LIMIT:
@@ -68,6 +70,7 @@ static void begin_again(mr_subscriber *subscriber)
 {
     subscriber->cursor = subscriber->from;
     subscriber->from_global = 0;
+    subscriber->resumed = false;
 }
 
 /* Back to `lowest`, where an import put something that the feed does not tell. A stream's cursor is
@@ -75,11 +78,8 @@ static void begin_again(mr_subscriber *subscriber)
 static void step_back(mr_subscriber *subscriber, int64_t lowest)
 {
     const int64_t to = lowest < subscriber->from ? subscriber->from : lowest;
-    if (is_of_stream(subscriber)) {
-        if (subscriber->from_global > lowest) subscriber->from_global = lowest;
-    } else if (subscriber->cursor > to) {
-        subscriber->cursor = to;
-    }
+    if (subscriber->from_global > lowest) subscriber->from_global = lowest;
+    if (!is_of_stream(subscriber) && subscriber->cursor > to) subscriber->cursor = to;
 }
 
 static void read_on(mr_subscriber *subscriber)
@@ -141,7 +141,7 @@ static bool send_to(fan *one, mr_subscriber *subscriber)
                                     mr_buffer_slice(one->event));
     mr_subscribe_leave(subscriber);
     subscriber->cursor = is_of_stream(subscriber) ? message->position : message->global_position;
-    subscriber->from_global = 0;
+    subscriber->resumed = false;
     mr_subscribe_catch_up(subscriber);
     return false;
 }
@@ -153,9 +153,10 @@ static void send_to_topic(fan *one, mr_read_scope scope, mr_slice name)
     mr_subscriber *subscriber = topic != NULL ? topic->live : NULL;
     for (mr_subscriber *next; subscriber != NULL; subscriber = next) {
         next = subscriber->live_next;
-        /* A live stream's order is the channel's: one that was begun anew counts from 0 again. */
+        /* Not by its cursor: a stream that was begun anew counts from 0 again. */
         const bool wanted = scope == MR_READ_STREAM
-                                ? message->position >= subscriber->from
+                                ? message->position >= subscriber->from &&
+                                      message->global_position >= subscriber->from_global
                                 : message->global_position >= subscriber->cursor;
         if (wanted && owns(one, subscriber->group)) (void)!send_to(one, subscriber);
     }

@@ -111,7 +111,7 @@ void mr_subscribe_pages_done(mr_subscribe_hub *hub)
 static mr_read_op read_of(mr_subscribe_page *page, const mr_subscriber *subscriber)
 {
     const mr_subscribe_topic *topic = subscriber->topic;
-    const bool by_global = topic->scope == MR_READ_STREAM && subscriber->from_global > 0;
+    const bool by_global = topic->scope == MR_READ_STREAM && subscriber->resumed;
     memcpy(page->name, topic->name, topic->name_len);
     return (mr_read_op){
         .op = {.kind = MR_OP_READ, .space = page->channel->space, .done = done},
@@ -201,7 +201,7 @@ static void move_cursor(const mr_subscribe_page *page, mr_subscriber *subscriber
     const int64_t next = (full ? read->last_global : read->seen_global) + 1;
     if (read->scope != MR_READ_STREAM) {
         if (subscriber->cursor < next) subscriber->cursor = next;
-    } else if (subscriber->from_global > 0 && subscriber->from_global < next) {
+    } else if (subscriber->resumed && subscriber->from_global < next) {
         subscriber->from_global = next;
     }
 }

@@ -1,0 +1,292 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * support/store_fake.h - a message store with one namespace that does as a test says: a read waits
+ * until it is told to run and sees as much as it is told, the ring of the feed forgets when it is
+ * told, and a commit may be told to nobody. The functions have the names of the real ones, which
+ * are then not linked; for a test that includes this once.
+ *
+ * Thread: the test's, and those of the servers that use it. */
+#ifndef MR_TESTS_SUPPORT_STORE_FAKE_H
+#define MR_TESTS_SUPPORT_STORE_FAKE_H
+
+#include <pthread.h>
+#include <time.h>
+
+#include "store/feed.h"
+#include "support/test.h"
+
+/* --- The store -------------------------------------------------------------------------------- */
+
+#define MESSAGES_MAX 20000
+#define STREAMS      12
+#define HELD_MAX     64
+
+typedef struct told {
+    uint8_t stream;
+    int64_t position;
+} told;
+
+/* The store's names for these, so that the real ones are not linked. */
+struct mr_message_store {
+    int unused;
+};
+
+struct mr_space {
+    pthread_mutex_t lock; /* of all below; reads run on the test's thread, the rest on the loop's */
+    told messages[MESSAGES_MAX]; /* global position - 1 */
+    int64_t versions[STREAMS];
+    int64_t head;
+    int64_t ring_after; /* every message behind it is in the ring */
+    uint64_t epoch;
+    bool deleted;
+    mr_feed_watcher *watchers;
+    unsigned watcher_count, references;
+    mr_read_op *held[HELD_MAX];
+    int64_t held_head[HELD_MAX]; /* when it was submitted */
+    unsigned held_count;
+    bool hold, fail;
+};
+
+static struct mr_space space = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static mr_message_store store;
+
+static const char *const stream_names[STREAMS] = {"a-1", "a-2", "a-3", "a-4", "a",   "b-1",
+                                                  "b-2", "b-3", "b-4", "c",   "d-x", "d-y+z"};
+
+static mr_message message_of(int64_t global_position)
+{
+    const told *one = &space.messages[global_position - 1];
+    return (mr_message){.stream = mr_slice_text(stream_names[one->stream]),
+                        .type = MR_SLICE("T"),
+                        .data = MR_SLICE("{}"),
+                        .position = one->position,
+                        .global_position = global_position};
+}
+
+mr_space *mr_message_store_find(MR_UNUSED mr_message_store *unused, mr_slice id)
+{
+    if (!mr_slice_is(id, "default")) return NULL;
+    pthread_mutex_lock(&space.lock);
+    space.references++;
+    pthread_mutex_unlock(&space.lock);
+    return &space;
+}
+
+void mr_space_release(mr_space *one)
+{
+    pthread_mutex_lock(&one->lock);
+    MR_EXPECT(one->references-- > 0);
+    pthread_mutex_unlock(&one->lock);
+}
+
+bool mr_space_admits(MR_UNUSED mr_space *one, MR_UNUSED mr_slice token)
+{
+    return true;
+}
+
+bool mr_space_is_deleted(const mr_space *one)
+{
+    struct mr_space *own = &space;
+    MR_EXPECT(one == own);
+    pthread_mutex_lock(&own->lock);
+    const bool deleted = own->deleted;
+    pthread_mutex_unlock(&own->lock);
+    return deleted;
+}
+
+/* --- Its feed --------------------------------------------------------------------------------- */
+
+mr_code mr_feed_watch(mr_space *one, mr_feed_watcher *watcher, MR_UNUSED mr_error *err)
+{
+    pthread_mutex_lock(&one->lock);
+    watcher->prev = NULL;
+    watcher->next = one->watchers;
+    if (one->watchers != NULL) one->watchers->prev = watcher;
+    one->watchers = watcher;
+    one->watcher_count++;
+    pthread_mutex_unlock(&one->lock);
+    return MR_OK;
+}
+
+void mr_feed_unwatch(mr_space *one, mr_feed_watcher *watcher)
+{
+    pthread_mutex_lock(&one->lock);
+    *(watcher->prev != NULL ? &watcher->prev->next : &one->watchers) = watcher->next;
+    if (watcher->next != NULL) watcher->next->prev = watcher->prev;
+    one->watcher_count--;
+    pthread_mutex_unlock(&one->lock);
+}
+
+int64_t mr_feed_head(mr_space *one)
+{
+    pthread_mutex_lock(&one->lock);
+    const int64_t head = one->head;
+    pthread_mutex_unlock(&one->lock);
+    return head;
+}
+
+uint64_t mr_feed_epoch(mr_space *one)
+{
+    pthread_mutex_lock(&one->lock);
+    const uint64_t epoch = one->epoch;
+    pthread_mutex_unlock(&one->lock);
+    return epoch;
+}
+
+int64_t mr_feed_lowered(MR_UNUSED mr_space *one, MR_UNUSED mr_feed_watcher *watcher)
+{
+    return INT64_MAX;
+}
+
+const mr_feed_entry *mr_feed_next(mr_slice bytes, const mr_feed_entry *entry)
+{
+    const char *at = entry == NULL ? bytes.ptr : (const char *)entry + entry->size;
+    return at == bytes.ptr + bytes.len ? NULL : (const void *)at;
+}
+
+void mr_feed_message(const mr_feed_entry *entry, mr_message *out)
+{
+    *out = message_of(entry->global_position); /* written once, before the entry was */
+}
+
+mr_feed_taken mr_feed_take(mr_space *one, int64_t after, bool bodies, mr_buffer *out,
+                           int64_t *out_last)
+{
+    mr_feed_taken taken = MR_FEED_NONE;
+    mr_buffer_reset(out);
+    pthread_mutex_lock(&one->lock);
+    if (after < one->head && after < one->ring_after) taken = MR_FEED_BEHIND;
+    /* Few at a time: whoever wants more comes again. */
+    for (int i = 0; i < 5 && taken != MR_FEED_BEHIND && after < one->head; i++) {
+        const mr_feed_entry entry = {
+            .size = sizeof entry, .has_body = bodies, .global_position = ++after};
+        MR_EXPECT(mr_buffer_append(out, mr_slice_of((const char *)&entry, sizeof entry), NULL) ==
+                  MR_OK);
+        *out_last = after;
+        taken = MR_FEED_SOME;
+    }
+    pthread_mutex_unlock(&one->lock);
+    return taken;
+}
+
+static void wake(void)
+{
+    pthread_mutex_lock(&space.lock);
+    for (mr_feed_watcher *watcher = space.watchers; watcher != NULL; watcher = watcher->next)
+        watcher->wake(watcher);
+    pthread_mutex_unlock(&space.lock);
+}
+
+static void commit_quietly(unsigned stream)
+{
+    pthread_mutex_lock(&space.lock);
+    MR_EXPECT(space.head < MESSAGES_MAX);
+    space.messages[space.head++] = (told){(uint8_t)stream, space.versions[stream]++};
+    pthread_mutex_unlock(&space.lock);
+}
+
+static void commit(unsigned stream)
+{
+    commit_quietly(stream);
+    wake();
+}
+
+/* The ring holds the last `kept` messages. */
+static void keep_in_ring(int64_t kept)
+{
+    pthread_mutex_lock(&space.lock);
+    if (space.ring_after < space.head - kept) space.ring_after = space.head - kept;
+    pthread_mutex_unlock(&space.lock);
+}
+
+/* --- Its reads -------------------------------------------------------------------------------- */
+
+static bool is_in_scope(const mr_read_op *read, const mr_message *message)
+{
+    switch (read->scope) {
+    case MR_READ_STREAM:
+        return mr_slice_equal(message->stream, read->name) &&
+               (read->by_global ? message->global_position : message->position) >= read->from;
+    case MR_READ_CATEGORY:
+        if (!mr_slice_equal(mr_stream_category(message->stream), read->name)) return false;
+        break;
+    case MR_READ_ALL: break;
+    }
+    return message->global_position >= read->from && mr_group_owns(read->group, message->stream);
+}
+
+/* Reads what there was at `head`. */
+static void run_read(mr_read_op *read, int64_t head)
+{
+    read->seen_global = head;
+    for (int64_t i = 1; i <= head && !read->op.fault.code; i++) {
+        const mr_message message = message_of(i);
+        if (!is_in_scope(read, &message)) continue;
+        read->taken++;
+        read->last_position = message.position;
+        read->last_global = i;
+        read->stopped = !read->take(read, &message);
+        if (!read->stopped && (int64_t)read->taken != read->limit) continue;
+        read->seen_global = i;
+        break;
+    }
+    read->op.done(&read->op);
+}
+
+void mr_message_store_submit(MR_UNUSED mr_message_store *unused, mr_op *op)
+{
+    mr_read_op *read = (mr_read_op *)op;
+    pthread_mutex_lock(&space.lock);
+    const int64_t head = space.head;
+    const bool hold = space.hold;
+    if (space.deleted) op->fault.code = MR_FAULT_NO_SPACE;
+    if (space.fail) op->fault.code = MR_FAULT_BACKEND;
+    if (hold) {
+        MR_EXPECT(space.held_count < HELD_MAX);
+        space.held_head[space.held_count] = head;
+        space.held[space.held_count++] = read;
+    }
+    pthread_mutex_unlock(&space.lock);
+    if (!hold) run_read(read, head);
+}
+
+static unsigned held_count(void)
+{
+    pthread_mutex_lock(&space.lock);
+    const unsigned count = space.held_count;
+    pthread_mutex_unlock(&space.lock);
+    return count;
+}
+
+static void await_held(unsigned count)
+{
+    const struct timespec moment = {.tv_nsec = 1000000};
+    for (int tries = 0; held_count() < count; tries++) {
+        MR_EXPECT(tries < 10000);
+        nanosleep(&moment, NULL);
+    }
+}
+
+/* Runs a held read that sees `later` more messages than there were when it was submitted, as far
+ * as there are so many. */
+static void run_held(unsigned i, int64_t later)
+{
+    pthread_mutex_lock(&space.lock);
+    mr_read_op *read = space.held[i];
+    int64_t head = space.held_head[i] + later;
+    if (head > space.head) head = space.head;
+    space.held_count--;
+    space.held[i] = space.held[space.held_count];
+    space.held_head[i] = space.held_head[space.held_count];
+    pthread_mutex_unlock(&space.lock);
+    run_read(read, head);
+}
+
+static void hold_reads(bool hold)
+{
+    pthread_mutex_lock(&space.lock);
+    space.hold = hold;
+    pthread_mutex_unlock(&space.lock);
+}
+
+#endif
