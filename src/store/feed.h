@@ -70,8 +70,8 @@ MR_NODISCARD MR_HOT mr_feed_taken mr_feed_take(mr_space *space, int64_t after, b
                                                mr_buffer *out, int64_t *out_last);
 
 /* The lowest global position that an import has brought, below the head or in no order, since the
- * last call; INT64_MAX when none has. Such messages are not in the ring: the watcher reads the store
- * from there. */
+ * last call; INT64_MAX when none has. Such messages are not in the ring: the watcher reads the
+ * store from there. */
 int64_t mr_feed_lowered(mr_space *space, mr_feed_watcher *watcher);
 
 /* Changes whenever global positions start anew (MR_OP_CLEAR): what a watcher has delivered means

@@ -216,6 +216,7 @@ static void run_aside(mr_task *task)
 {
     mr_space *space = MR_CONTAINER_OF(task, mr_space, aside);
     space->store->ops->tidy_aside(space->writer);
+    mr_queue_note_size(space);
     atomic_store(&space->aside_runs, false);
     mr_queue_maintain(space); /* the writer does its part soon, also when nothing else comes */
     mr_space_release(space);
@@ -240,6 +241,8 @@ static mr_op *run_other(mr_space *space, mr_op *op)
     mr_op *rest = op->next;
     if (op == &space->maintain) {
         enforce_rules(space);
+    } else if (op->kind == MR_OP_SPACE_DELETE && atomic_load(&space->aside_runs)) {
+        mr_queue_push(space, op); /* until the checkpoint beside has ended */
     } else if (op->kind == MR_OP_SPACE_DELETE) {
         mr_store_delete_space(space, (mr_space_op *)op);
         finish(op);
@@ -294,6 +297,13 @@ void mr_queue_maintain(mr_space *space)
 {
     if (atomic_exchange(&space->maintain_waits, true)) return;
     mr_queue_push(space, &space->maintain);
+}
+
+void mr_queue_note_size(mr_space *space)
+{
+    const mr_message_store *store = space->store;
+    atomic_store_explicit(&space->disk_bytes, store->ops->disk_bytes(store->backend, space->place),
+                          memory_order_relaxed);
 }
 
 void mr_queue_init_space(mr_space *space)

@@ -175,6 +175,7 @@ struct mr_backend_writer {
     uint32_t sweep; /* slot of the tail that is looked at next */
     bool moved_all;
     uint32_t wal_pages; /* told by each commit */
+    uint32_t wal_due;   /* at which number of pages the next checkpoint begins */
     bool aside_wanted;  /* tidy() has asked for tidy_aside() and not seen its end */
     atomic_bool aside_done;
 };

@@ -16,7 +16,9 @@
 
 static int on_commit(void *context, MR_UNUSED sqlite3 *db, MR_UNUSED const char *name, int pages)
 {
-    ((mr_backend_writer *)context)->wal_pages = (uint32_t)pages;
+    mr_backend_writer *writer = context;
+    if ((uint32_t)pages < writer->wal_pages) writer->wal_due = MR_SQ_WAL_PAGES; /* it began anew */
+    writer->wal_pages = (uint32_t)pages;
     return SQLITE_OK;
 }
 
@@ -30,6 +32,7 @@ static mr_code connect(mr_backend_writer *writer, mr_error *err)
     writer->link = fresh;
     sqlite3_wal_hook(writer->link.db.handle, on_commit, writer); /* and no automatic checkpoints */
     writer->wal_pages = 0;
+    writer->wal_due = MR_SQ_WAL_PAGES;
     writer->broken = false;
     return MR_OK;
 }
@@ -409,16 +412,19 @@ bool mr_sq_tidy(mr_backend_writer *writer)
     if (writer->aside_wanted) {
         if (!atomic_load_explicit(&writer->aside_done, memory_order_acquire)) {
             /* The log grows faster than it is carried over: writes wait for once. */
-            if (writer->wal_pages > MR_SQ_WAL_PAGES_MAX)
+            if (writer->wal_pages > writer->wal_due + MR_SQ_WAL_PAGES_MAX) {
                 checkpoint(writer->link.db.handle, SQLITE_CHECKPOINT_PASSIVE);
+                writer->wal_due += MR_SQ_WAL_PAGES_MAX;
+            }
             return false;
         }
         writer->aside_wanted = false;
         checkpoint(writer->link.db.handle, SQLITE_CHECKPOINT_PASSIVE);
-        writer->wal_pages = 0; /* until the next commit tells */
+        /* A reader that still looks at an old moment keeps the log from beginning anew. */
+        writer->wal_due = writer->wal_pages + MR_SQ_WAL_PAGES;
         return false;
     }
-    if (writer->wal_pages < MR_SQ_WAL_PAGES || writer->backend->data_dir == NULL) return false;
+    if (writer->wal_pages < writer->wal_due || writer->backend->data_dir == NULL) return false;
     writer->aside_wanted = true;
     atomic_store_explicit(&writer->aside_done, false, memory_order_relaxed);
     return true;

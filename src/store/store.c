@@ -94,6 +94,7 @@ static void map_remove(mr_message_store *store, const mr_space *space)
 
 static void free_space(mr_space *space)
 {
+    mr_queue_close_space(space); /* a late reader may have left its connection */
     mr_feed_done(&space->feed);
     pthread_mutex_destroy(&space->readers_lock);
     mr_arena_done(&space->texts);
@@ -261,8 +262,6 @@ void mr_store_delete_space(mr_space *space, mr_space_op *op)
     op->messages_deleted = store->ops->state(space->writer).messages;
     op->time_us = mr_clock_wall_ns() / MR_NS_PER_US;
     op->op.space = NULL;
-    while (atomic_load(&space->aside_runs)) /* a checkpoint beside: it ends by itself */
-        usleep(1000);
     pthread_mutex_lock(&store->registry_lock);
     mr_queue_close_space(space);
     const mr_code rc = store->ops->delete_space(store->backend, space->id.ptr, space->place, &err);
@@ -376,6 +375,18 @@ static void *run_clock(void *context)
 
 /* --- Opening ---------------------------------------------------------------------------------- */
 
+static mr_code collect_bytes(void *context, mr_metrics_sink *sink, mr_error *err)
+{
+    mr_message_store *store = context;
+    uint64_t total = 0;
+    pthread_mutex_lock(&store->lock);
+    for (uint32_t i = 0; store->slots != NULL && i <= store->slot_mask; i++)
+        if (store->slots[i] != NULL)
+            total += atomic_load_explicit(&store->slots[i]->disk_bytes, memory_order_relaxed);
+    pthread_mutex_unlock(&store->lock);
+    return mr_metrics_emit_u64(sink, NULL, total, err);
+}
+
 static mr_code make_counters(mr_message_store *store, mr_error *err)
 {
     static const uint64_t sizes[] = {1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000};
@@ -402,6 +413,9 @@ static mr_code make_counters(mr_message_store *store, mr_error *err)
            .help = "Time of one commit, all its writes included.", .type = MR_METRIC_HISTOGRAM,
            .decimals = 9, .bounds = times, .bound_count = MR_COUNT_OF(times));
     MR_TRY(mr_metrics_buckets(family, NULL, &count->commit_seconds, err));
+    FAMILY(.name = "millrace_store_database_bytes",
+           .help = "Database files, as of each one's last checkpoint.", .type = MR_METRIC_GAUGE,
+           .collect = collect_bytes, .context = store);
     FAMILY(.name = "millrace_store_namespaces", .help = "Namespaces.", .type = MR_METRIC_GAUGE);
     MR_TRY(mr_metrics_gauge(family, NULL, &count->spaces, err));
     FAMILY(.name = "millrace_store_open_namespaces", .help = "Namespaces with open databases.",
@@ -419,6 +433,7 @@ static mr_code take_space(void *context, const mr_space_record *record, mr_error
     mr_space *space;
     MR_TRY(store->ops->migrate(store->backend, record->place, &state, err));
     MR_TRY(make_space(store, record, state, &space, err));
+    mr_queue_note_size(space);
     const mr_code rc = map_add(store, space, err);
     if (rc != MR_OK) mr_space_release(space);
     if (rc == MR_OK && store->count.spaces != NULL) mr_gauge_add(store->count.spaces, 1);

@@ -44,7 +44,7 @@ struct mr_space {
     char token_hash[MR_TOKEN_HASH_MAX]; /* under the store's lock */
     atomic_uint refs;                   /* the map holds one */
     atomic_bool deleted;
-    atomic_uint_least64_t messages;
+    atomic_uint_least64_t messages, disk_bytes;
     atomic_bool has_retention;
 
     _Atomic(mr_op *) pending; /* newest first; push releases, take acquires */
@@ -113,6 +113,8 @@ void mr_queue_close_space(mr_space *space);
 /* Asks for retention to be enforced soon. */
 void mr_queue_maintain(mr_space *space);
 void mr_queue_init_space(mr_space *space);
+/* Looks at how large the files are. */
+void mr_queue_note_size(mr_space *space);
 
 /* --- feed.c -------------------------------------------------------------------------------------
  */
