@@ -273,7 +273,7 @@ static mr_code explain(mr_http_client *own, CURLcode rc, mr_error *err)
     case CURLE_WEIRD_SERVER_REPLY:
         if (strstr(reason, "not supported") == NULL && strstr(reason, "disabled") == NULL)
             return mr_fail(err, MR_ERR_IO, "%s: the answer is not HTTP (%s)", own->shown, reason);
-        /* fall through */
+        __attribute__((fallthrough)); /* in clang's eyes a comment does not do */
     case CURLE_URL_MALFORMAT:
         return mr_fail(err, MR_ERR_USAGE,
                        "%s: expected a URL such as http://host:8080 or https://host (%s)",

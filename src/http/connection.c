@@ -13,11 +13,10 @@
 #include "http/request.h"
 #include "http/server_internal.h"
 
-#define SLAB_CONNECTIONS 64u
-#define TURN_BYTES_MAX   (256u << 10) /* received from one connection before others have their turn \
-                                       */
-#define STREAM_KEEP_BYTES 4096u       /* of a stream's output memory, while nothing waits */
-#define STREAM_INPUT_MAX  16384u      /* that a stream's reader may send before it is cut off */
+#define SLAB_CONNECTIONS  64u
+#define TURN_BYTES_MAX    (256u << 10) /* moved by one connection before others have their turn */
+#define STREAM_KEEP_BYTES 4096u        /* of a stream's output memory, while nothing waits */
+#define STREAM_INPUT_MAX  16384u       /* that a stream's reader may send before it is cut off */
 
 /* --- Deadlines -------------------------------------------------------------------------------- */
 
