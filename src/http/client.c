@@ -291,7 +291,7 @@ static mr_code explain(mr_http_client *own, CURLcode rc, mr_error *err)
     case CURLE_COULDNT_CONNECT: return not_connected(own, err);
     case CURLE_OPERATION_TIMEDOUT: return timed_out(own, err);
     case CURLE_PEER_FAILED_VERIFICATION:
-        return mr_fail(err, MR_ERR_IO,
+        return mr_fail(err, MR_ERR_USAGE,
                        "%s: the server's certificate is not trusted (%s); name the file of the "
                        "authority that signed it",
                        own->shown, reason);

@@ -4,6 +4,7 @@ import json
 import os
 import random
 import signal
+import subprocess
 import sys
 import time
 
@@ -265,6 +266,23 @@ def wrong_targets_are_refused():
                             ("stream=o&type=T&expected_version=soon", "expected any")):
             one_line_error(copy("orders.csv", at(server, query), code=2), said)
         same(all_of(server), [])
+
+
+@test
+def a_server_with_a_certificate_of_its_own_is_trusted_when_told():
+    subprocess.run(["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes",
+                    "-keyout", "key.pem", "-out", "cert.pem", "-days", "2", "-subj", "/CN=localhost", "-addext",
+                    "subjectAltName=IP:127.0.0.1"], check=True, capture_output=True)
+    write("orders.csv", ORDERS)
+    with serve("--tls-cert", "cert.pem", "--tls-key", "key.pem") as server:
+        to = "store:https://127.0.0.1:%d?stream=o-1&type=T" % server.port
+        one_line_error(copy("orders.csv", to, code=2), "certificate is not trusted")
+        copy("orders.csv", to + "&ca_file=cert.pem")
+        again = copy("orders.csv", to + "&insecure=true")
+        expect(b"10 of 10 messages were in the store already" in again.err, again)
+        one_line_error(copy("orders.csv", to + "&ca_file=orders.csv", code=2), "orders.csv", "PEM")
+        plain = "store:http://127.0.0.1:%d?stream=o-1&type=T&retry=0s" % server.port
+        expect(copy("orders.csv", plain, code=1).err)
 
 
 # --- interruptions
