@@ -17,13 +17,21 @@
 #define LONGEST_PAUSE_MS 5000
 #define REQUEST_BYTES    ((size_t)16 << 10)
 
+typedef struct mr_store_wait {
+    int64_t until_ns;
+    bool poked, over;
+} mr_store_wait;
+
 struct mr_store_client {
     mr_http_client *http;
+    mr_http_client *waiter; /* for subscriptions, which end with their connection */
+    mr_store_wait wait;
     mr_store_client_options options;
     char url[URL_MAX]; /* without '/' at its end */
     char call_url[URL_MAX + 64];
     char shown[200];
     char *authorization; /* "Bearer ..."; owned; NULL: none */
+    char *ca_file;       /* owned */
     char refusal[64];
     mr_buffer request;
     mr_buffer refused; /* the body of an answer that is none */
@@ -294,6 +302,92 @@ mr_code mr_store_client_read(mr_store_client *client, mr_store_read *read, mr_er
     }
 }
 
+/* --- Waiting ---------------------------------------------------------------------------------- */
+
+static mr_code may_wait(void *context, mr_error *err)
+{
+    mr_store_client *const own = context;
+    if (own->options.may_go_on != NULL) MR_TRY(own->options.may_go_on(own->options.context, err));
+    own->wait.over = mr_clock_real_ns() >= own->wait.until_ns;
+    return own->wait.over ? mr_fail(err, MR_ERR_CLOSED, "nothing came") : MR_OK;
+}
+
+/* One event is enough: what has come is then read. A comment begins with ':'; what looks like the
+ * middle of a line is taken for an event, for a look too many does no harm. */
+static mr_code on_event(void *context, mr_slice bytes, mr_error *err)
+{
+    mr_store_client *const own = context;
+    own->wait.poked = bytes.ptr[0] != ':' || memmem(bytes.ptr, bytes.len, "event:", 6) != NULL;
+    return own->wait.poked ? mr_fail(err, MR_ERR_CLOSED, "something came") : MR_OK;
+}
+
+static mr_code put_escaped(mr_buffer *out, mr_slice text, mr_error *err)
+{
+    for (size_t i = 0; i < text.len; i++) {
+        const unsigned char byte = (unsigned char)text.ptr[i];
+        const bool plain =
+            (byte >= '0' && byte <= '9') || ((byte | 0x20) >= 'a' && (byte | 0x20) <= 'z');
+        if (plain)
+            MR_TRY(mr_buffer_append_byte(out, text.ptr[i], err));
+        else
+            MR_TRY(mr_buffer_printf(out, err, "%%%02X", byte));
+    }
+    return MR_OK;
+}
+
+static mr_code write_subscription(mr_store_client *own, const mr_store_read *read,
+                                  int64_t stream_position, mr_error *err)
+{
+    mr_buffer *const out = &own->request;
+    const bool of_stream = read->stream.len > 0, all = !of_stream && read->category.len == 0;
+    mr_buffer_reset(out);
+    MR_TRY(mr_buffer_printf(out, err, "%s/subscribe?position=%lld", own->url,
+                            (long long)(of_stream ? stream_position : read->from)));
+    MR_TRY(mr_buffer_append(out,
+                            of_stream ? MR_SLICE("&stream=")
+                            : all     ? MR_SLICE("&all=true&catchup=true")
+                                      : MR_SLICE("&category="),
+                            err));
+    MR_TRY(put_escaped(out, of_stream ? read->stream : read->category, err));
+    if (read->group_size > 0 && !all)
+        MR_TRY(mr_buffer_printf(out, err, "&consumer=%lld&size=%lld", (long long)read->group_member,
+                                (long long)read->group_size));
+    return mr_buffer_append_byte(out, 0, err);
+}
+
+static mr_code subscribe(mr_store_client *own, const mr_store_read *read, int64_t stream_position,
+                         mr_error *err)
+{
+    const mr_http_line line = {"Authorization", mr_slice_text(own->authorization)};
+    if (own->waiter == NULL) {
+        const mr_http_client_options options = {.ca_file = own->ca_file,
+                                                .insecure = own->options.insecure,
+                                                .may_go_on = may_wait,
+                                                .context = own};
+        MR_TRY(mr_http_client_open(&options, &own->waiter, err));
+    }
+    MR_TRY(write_subscription(own, read, stream_position, err));
+    mr_http_call call = {.method = "GET",
+                         .url = own->request.ptr,
+                         .lines = &line,
+                         .line_count = own->authorization != NULL,
+                         .consume = on_event,
+                         .context = own};
+    return mr_http_client_call(own->waiter, &call, err);
+}
+
+mr_code mr_store_client_wait(mr_store_client *client, const mr_store_read *read,
+                             int64_t stream_position, int64_t longest_ms, int64_t pause_ms,
+                             mr_error *err)
+{
+    client->wait = (mr_store_wait){.until_ns = mr_clock_real_ns() + longest_ms * MR_NS_PER_MS};
+    const bool tells = read->stream.len == 0 || stream_position >= 0;
+    const mr_code code = tells ? subscribe(client, read, stream_position, err) : MR_OK;
+    if (client->wait.poked || client->wait.over) return MR_OK;
+    if (code == MR_ERR_CLOSED || code == MR_ERR_NOMEM) return code;
+    return rest(client, pause_ms, err);
+}
+
 /* --- Opening ---------------------------------------------------------------------------------- */
 
 static mr_code take_url(mr_store_client *own, const char *url, mr_error *err)
@@ -319,13 +413,14 @@ static mr_code take_url(mr_store_client *own, const char *url, mr_error *err)
     return MR_OK;
 }
 
-static mr_code take_token(mr_store_client *own, const char *token, mr_error *err)
+/* `before` and `text` as one; NULL when there is no text. */
+static mr_code take_text(const char *before, const char *text, char **out, mr_error *err)
 {
-    if (token == NULL || *token == '\0') return MR_OK;
-    const size_t size = strlen("Bearer ") + strlen(token) + 1;
-    own->authorization = mr_mem_alloc(size);
-    if (own->authorization == NULL) return mr_fail(err, MR_ERR_NOMEM, "out of memory");
-    snprintf(own->authorization, size, "Bearer %s", token);
+    if (text == NULL || *text == '\0') return MR_OK;
+    const size_t size = strlen(before) + strlen(text) + 1;
+    *out = mr_mem_alloc(size);
+    if (*out == NULL) return mr_fail(err, MR_ERR_NOMEM, "out of memory");
+    snprintf(*out, size, "%s%s", before, text);
     return MR_OK;
 }
 
@@ -347,7 +442,8 @@ mr_code mr_store_client_open(const mr_store_client_options *options, mr_store_cl
                                          .may_go_on = options->may_go_on,
                                          .context = options->context};
     mr_code code = take_url(client, options->url, err);
-    if (code == MR_OK) code = take_token(client, options->token, err);
+    if (code == MR_OK) code = take_text("Bearer ", options->token, &client->authorization, err);
+    if (code == MR_OK) code = take_text("", options->ca_file, &client->ca_file, err);
     if (code == MR_OK) code = mr_http_client_open(&http, &client->http, err);
     if (code != MR_OK)
         mr_store_client_close(client);
@@ -360,10 +456,12 @@ void mr_store_client_close(mr_store_client *client)
 {
     if (client == NULL) return;
     mr_http_client_close(client->http);
+    mr_http_client_close(client->waiter);
     mr_buffer_done(&client->request);
     mr_buffer_done(&client->refused);
     mr_arena_done(&client->arena);
     mr_store_split_done(&client->split);
     mr_mem_free(client->authorization);
+    mr_mem_free(client->ca_file);
     mr_mem_free(client);
 }

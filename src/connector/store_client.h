@@ -73,6 +73,13 @@ typedef struct mr_store_read {
 MR_NODISCARD mr_code mr_store_client_read(mr_store_client *client, mr_store_read *read,
                                           mr_error *err);
 
+/* Returns when a message that `read` would take next may be there, told by GET URL/subscribe, or
+ * after `longest_ms`, or when the server does not tell (then after `pause_ms`). `stream_position`:
+ * of a stream, the position behind the last message taken; -1 when that is not known. */
+MR_NODISCARD mr_code mr_store_client_wait(mr_store_client *client, const mr_store_read *read,
+                                          int64_t stream_position, int64_t longest_ms,
+                                          int64_t pause_ms, mr_error *err);
+
 /* One POST to URL followed by `path` ("/import"), with the token; never repeated. Fills in method,
  * url, lines; the rest of `call` is the caller's. A refusal is an error as above. */
 MR_NODISCARD mr_code mr_store_client_post(mr_store_client *client, const char *path,

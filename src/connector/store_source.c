@@ -2,15 +2,12 @@
  *
  * Messages of a store, in the order of their global positions: of one stream, of a category, or all
  * of a namespace. With `follow` it waits for more and never ends by itself. */
-#include <time.h>
-
 #include "connector/store_options.h"
 #include "core/clock.h"
 #include "core/number.h"
 
-#define BATCH_BYTES   ((size_t)1 << 20) /* of cells; a batch that has more goes on */
-#define NAP_MS        20                /* between two looks at whether to stop */
-#define FIRST_WAIT_MS 10                /* after a read that found nothing; doubles */
+#define BATCH_BYTES     ((size_t)1 << 20) /* of cells; a batch that has more goes on */
+#define LONGEST_WAIT_MS 30000 /* for the server to tell of more, before looking anyway */
 
 enum { ID, STREAM, TYPE, POSITION, GLOBAL_POSITION, DATA, METADATA, TIME, COLUMNS };
 
@@ -31,6 +28,7 @@ typedef struct store_source {
     mr_slice name; /* where the rows are from */
     mr_batch *batch;
     size_t batch_bytes;
+    int64_t next_position; /* in the stream, behind the last message; -1 = not known */
     uint64_t row_count;
     atomic_uint_least64_t shown_count; /* read by progress() */
     bool ended;
@@ -62,7 +60,8 @@ static const mr_option source_options[] = {
      .offset = offsetof(store_source, poll_ns),
      .fallback = "500ms",
      .range = {1000000, (int64_t)3600 * 1000000000},
-     .help = "with follow: longest wait between two looks for further messages"},
+     .help = "with follow: wait between two looks for further messages, where the server does not "
+             "tell of them"},
     {.name = "batch_size",
      .type = MR_OPTION_U32,
      .offset = offsetof(store_source, batch_size),
@@ -134,6 +133,7 @@ static mr_code source_open(void *state, const mr_connector_env *env, mr_error *e
 {
     store_source *own = state;
     own->env = env;
+    own->next_position = -1;
     MR_TRY(check_options(own, err));
     own->name = own->stream != NULL     ? mr_slice_text(own->stream)
                 : own->category != NULL ? mr_slice_text(own->category)
@@ -210,21 +210,7 @@ static mr_code take(void *context, const mr_store_message *message, mr_error *er
     MR_TRY(append_json(own, METADATA, message->metadata, err));
     MR_TRY(append_time(own, message->time, err));
     mr_batch_end_row(own->batch, 0, 0, 0, row);
-    return MR_OK;
-}
-
-/* As long as there is nothing, longer and longer. */
-static mr_code wait_for_more(const store_source *own, int64_t *wait_ms, mr_error *err)
-{
-    const int64_t longest_ms = own->poll_ns / MR_NS_PER_MS;
-    const int64_t until_ns =
-        mr_clock_real_ns() + (*wait_ms < longest_ms ? *wait_ms : longest_ms) * MR_NS_PER_MS;
-    *wait_ms = *wait_ms * 2 < longest_ms ? *wait_ms * 2 : longest_ms;
-    do {
-        const struct timespec nap = {.tv_nsec = NAP_MS * MR_NS_PER_MS};
-        MR_TRY(mr_connector_may_wait(own->env, err));
-        nanosleep(&nap, NULL);
-    } while (mr_clock_real_ns() < until_ns);
+    own->next_position = message->position + 1;
     return MR_OK;
 }
 
@@ -232,7 +218,6 @@ static mr_code fill(store_source *own, mr_error *err)
 {
     const uint32_t asked = own->env->max_rows;
     const uint32_t most = asked > 0 && asked < own->batch->max_rows ? asked : own->batch->max_rows;
-    int64_t wait_ms = FIRST_WAIT_MS;
     while (!own->ended && own->batch->row_count < most && own->batch_bytes < BATCH_BYTES) {
         const uint32_t room = most - own->batch->row_count;
         own->read.limit = room < own->batch_size ? room : own->batch_size;
@@ -241,7 +226,9 @@ static mr_code fill(store_source *own, mr_error *err)
         own->ended = nothing_more && !own->follow;
         if (!nothing_more) continue;
         if (own->batch->row_count > 0) break; /* what there is goes on at once */
-        if (own->follow) MR_TRY(wait_for_more(own, &wait_ms, err));
+        if (own->follow)
+            MR_TRY(mr_store_client_wait(own->client, &own->read, own->next_position,
+                                        LONGEST_WAIT_MS, own->poll_ns / MR_NS_PER_MS, err));
     }
     return MR_OK;
 }

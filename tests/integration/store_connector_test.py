@@ -112,23 +112,57 @@ def a_group_shares_the_streams():
         same(sum(len(s) for s in seen), 10)
 
 
+def follows(server, query, out):
+    return start("copy", at(server, query), "json:-", "--streaming-mode", "--summary", "off", env=TOKEN,
+                 stdout=open(out, "wb"))
+
+
 @test
 def follow_hands_on_what_is_written_later():
+    scopes = {"c": "category=a&follow=true", "s": "stream=a-1&follow=true", "all": "follow=true",
+              "group": "category=a&follow=true&group_size=2&group_member=0"}
     with serve() as server:
         server.write("a-1", {"i": 0})
-        running = start("copy", at(server, "category=a&follow=true&poll_interval=50ms"), "json:-", "--streaming-mode",
-                        "--summary", "off", env=TOKEN, stdout=open("out.jsonl", "wb"))
-        deadline = time.monotonic() + 30
-        for i in range(1, 21):
-            server.write("a-%d" % (i % 3), {"i": i})
-            server.write("b-1")
-            while len(read("out.jsonl").splitlines()) < i + 1:
-                expect(time.monotonic() < deadline, read("out.jsonl"))
-                time.sleep(0.01)
-        running.signal(signal.SIGINT)
-        result = running.finish()
-        same(result.code, 130, result)
-        same([r["data"]["i"] for r in records("out.jsonl")], list(range(21)))
+        running = {name: follows(server, query, name) for name, query in scopes.items()}
+        waited = []
+        for i in range(1, 31):
+            server.write("a-1", {"i": i})
+            began = time.monotonic()
+            if i % 3 == 0:
+                server.write("b-1")
+            for name in ("c", "s", "all", "group"):
+                while not read(name).endswith(b"}\n") or {"i": i} not in [r["data"] for r in records(name)]:
+                    expect(time.monotonic() < began + 20, name, read(name))
+                    time.sleep(0.002)
+            waited.append(time.monotonic() - began)
+        for name, process in running.items():
+            process.signal(signal.SIGINT)
+            result = process.finish()
+            same(result.code, 130, result)
+            same([r["data"]["i"] for r in records(name) if r["stream"] == "a-1"], list(range(31)), name)
+        same(len(records("all")), 41)
+        waited.sort()
+        if not sanitized():
+            expect(waited[15] < 0.25, "a message is handed on late", waited)
+
+
+@test
+def follow_outlives_a_restart_of_the_server():
+    server = serve()
+    port = server.port
+    running = follows(server, "category=a&follow=true&poll_interval=50ms", "out")
+    for i in range(3):
+        server.write("a-1", {"i": i})
+        deadline = time.monotonic() + 20
+        while len(read("out").splitlines()) < i + 1:
+            expect(time.monotonic() < deadline, read("out"))
+            time.sleep(0.01)
+        server.kill()
+        server = serve(port=port)
+    running.signal(signal.SIGTERM)
+    running.finish()
+    same([r["data"]["i"] for r in records("out")], [0, 1, 2])
+    server.stop()
 
 
 @test
