@@ -345,12 +345,12 @@ def a_killed_run_that_is_repeated_appends_each_record_exactly_once_and_in_order(
     write("in.csv", "n,text\n" + "".join('%d,"text of record %d"\n' % (i, i) for i in range(count)))
     dice = random.Random(7)
     with serve() as server:
-        to = at(server, "stream=s-1&type=T&batch_size=500")
+        to = at(server, "stream=s-1&type=T&batch_size=40")  # so small that a run takes a second and more
         kills = 0
         for _ in range(200):
             workers = str(dice.choice([1, 2, 3]))
             running = start("copy", "in.csv", to, "--workers", workers, "--summary", "off", env=TOKEN)
-            time.sleep(dice.uniform(0.0, 0.5))
+            time.sleep(dice.uniform(0.0, 0.2))
             running.signal(signal.SIGKILL)
             code = running.finish().code
             kills += code == -signal.SIGKILL
