@@ -14,10 +14,12 @@ extern const mr_source_ops mr_source_csv;
 extern const mr_source_ops mr_source_json;
 extern const mr_source_ops mr_source_sqlite;
 extern const mr_source_ops mr_source_generate;
+extern const mr_source_ops mr_source_store;
 
 extern const mr_destination_ops mr_destination_csv;
 extern const mr_destination_ops mr_destination_json;
 extern const mr_destination_ops mr_destination_sqlite;
+extern const mr_destination_ops mr_destination_store;
 extern const mr_destination_ops mr_destination_null;
 
 /* NULL-terminated, in the order of `list`. */

@@ -7,6 +7,7 @@ const mr_source_ops *const mr_sources[] = {
     &mr_source_csv,
     &mr_source_json,
     &mr_source_sqlite,
+    &mr_source_store,
     &mr_source_generate,
     NULL,
 };
@@ -15,6 +16,7 @@ const mr_destination_ops *const mr_destinations[] = {
     &mr_destination_csv,
     &mr_destination_json,
     &mr_destination_sqlite,
+    &mr_destination_store,
     &mr_destination_null,
     NULL,
 };

@@ -263,21 +263,27 @@ static mr_code not_connected(mr_http_client *own, mr_error *err)
                          own->shown);
 }
 
+/* "Unsupported protocol" is what libcurl says of an HTTP/0.9 answer as well. */
+static bool is_bad_url(CURLcode rc, const char *reason)
+{
+    return rc == CURLE_URL_MALFORMAT ||
+           (rc == CURLE_UNSUPPORTED_PROTOCOL &&
+            (strstr(reason, "not supported") != NULL || strstr(reason, "disabled") != NULL));
+}
+
 /* A sentence for what libcurl found. */
 static mr_code explain(mr_http_client *own, CURLcode rc, mr_error *err)
 {
     const char *const reason = own->reason[0] != '\0' ? own->reason : own->curl->easy_strerror(rc);
+    if (is_bad_url(rc, reason))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "%s: expected a URL such as http://host:8080 or https://host (%s)",
+                       own->shown, reason);
     switch (rc) {
     case CURLE_OUT_OF_MEMORY: return mr_fail(err, MR_ERR_NOMEM, "%s: out of memory", own->shown);
     case CURLE_UNSUPPORTED_PROTOCOL:
     case CURLE_WEIRD_SERVER_REPLY:
-        if (strstr(reason, "not supported") == NULL && strstr(reason, "disabled") == NULL)
-            return mr_fail(err, MR_ERR_IO, "%s: the answer is not HTTP (%s)", own->shown, reason);
-        __attribute__((fallthrough)); /* in clang's eyes a comment does not do */
-    case CURLE_URL_MALFORMAT:
-        return mr_fail(err, MR_ERR_USAGE,
-                       "%s: expected a URL such as http://host:8080 or https://host (%s)",
-                       own->shown, reason);
+        return mr_fail(err, MR_ERR_IO, "%s: the answer is not HTTP (%s)", own->shown, reason);
     case CURLE_COULDNT_RESOLVE_HOST:
     case CURLE_COULDNT_RESOLVE_PROXY:
         return mr_fail(err, MR_ERR_IO, "%s: no such host (%s); check its name in the %s",
@@ -285,7 +291,7 @@ static mr_code explain(mr_http_client *own, CURLcode rc, mr_error *err)
     case CURLE_COULDNT_CONNECT: return not_connected(own, err);
     case CURLE_OPERATION_TIMEDOUT: return timed_out(own, err);
     case CURLE_PEER_FAILED_VERIFICATION:
-        return mr_fail(err, MR_ERR_IO,
+        return mr_fail(err, MR_ERR_USAGE,
                        "%s: the server's certificate is not trusted (%s); name the file of the "
                        "authority that signed it",
                        own->shown, reason);

@@ -72,8 +72,8 @@ MR_NODISCARD mr_code mr_http_client_open(const mr_http_client_options *options,
 void mr_http_client_close(mr_http_client *client);
 
 /* Makes one request and receives its answer. MR_ERR_IO: no answer, or not all of it; MR_ERR_USAGE:
- * a malformed URL, header or CA file; else as a callback said. Results are set either way, as far
- * as they are known. */
+ * a malformed URL, header or CA file, or a certificate that is not trusted; else as a callback
+ * said. Results are set either way, as far as they are known. */
 MR_NODISCARD mr_code mr_http_client_call(mr_http_client *client, mr_http_call *call, mr_error *err);
 
 /* Whether the same call may succeed later without anybody's doing: no answer (an MR_ERR_IO), or

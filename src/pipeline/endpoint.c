@@ -12,6 +12,7 @@ const mr_connector_name mr_connector_names[] = {
     {"csv", "csv_legacy tsv", true, true},
     {"json", "jsonl ndjson", true, true},
     {"sqlite", "sqlite3", true, true},
+    {"store", "eventodb", true, true},
     {"generate", NULL, true, true},
     {"null", NULL, false, true},
     {"postgresql", "postgres", false, false},

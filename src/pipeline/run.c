@@ -107,7 +107,8 @@ static const char *rejects_path(const mr_run *run)
     const mr_pipeline_config *c = run->config;
     if (c->reliability.dead_letter_path != NULL) return c->reliability.dead_letter_path;
     const char *to = c->destination.path;
-    if (to == NULL || to[0] == 0 || strcmp(to, "-") == 0 || strncmp(to, "/dev/", 5) == 0)
+    if (to == NULL || to[0] == 0 || strcmp(to, "-") == 0 || strncmp(to, "/dev/", 5) == 0 ||
+        strstr(to, "://") != NULL)
         return "millrace.rejects.jsonl";
     return mr_arena_printf(run->arena, "%s.rejects.jsonl", to);
 }
