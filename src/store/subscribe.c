@@ -143,7 +143,7 @@ static mr_subscribe_hub *hub_of(mr_subscriptions *subscriptions, mr_loop *loop)
     hub->loop = loop;
     hub->heartbeat.fire = on_heartbeat;
     hub->beat_job.run = beat_on;
-    mr_buffer_init(&hub->taken, "what was committed", SIZE_MAX / 2);
+    mr_buffer_init(&hub->taken, "what was committed", MR_FEED_BYTES);
     mr_buffer_init(&hub->event, "an event", MR_SUBSCRIBE_OUTPUT_BYTES);
     do {
         hub->next = first;

@@ -56,6 +56,10 @@ bool mr_subscribe_deliver(mr_subscriber *subscriber, int64_t position, int64_t g
         if (count->events != NULL) mr_counter_add(count->events, 1);
         return true;
     case MR_ERR_LIMIT:
+        if (mr_http_stream_waiting(subscriber->request) == 0) { /* it will never fit */
+            mr_subscribe_end(subscriber);
+            return false;
+        }
         mr_subscribe_leave(subscriber);
         subscriber->mode = MR_SUBSCRIBER_WAITING;
         subscriber->cursor = at;

@@ -239,8 +239,8 @@ def numbers_out_of_range_are_refused_or_harmless():
 
 
 @test
-def a_thousand_namespaces_keep_few_files_open():
-    count = 100 if sanitized() else 1000
+def hundreds_of_namespaces_keep_few_files_open():
+    count = 60 if sanitized() else 300
     with Store("data", "--open-namespaces-max", "32") as store, Witness(store):
         before, tokens = store.rss(), []
         for n in range(count):

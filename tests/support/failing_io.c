@@ -57,6 +57,7 @@ static bool fails(int fd, unsigned kind)
     return true;
 }
 
+/* NOLINTBEGIN(readability-inconsistent-*): glibc's own names of parameters are not for us */
 EXPORTED ssize_t write(int fd, const void *bytes, size_t len)
 {
     if (fails(fd, FAILING_WRITE)) return -1;
@@ -139,3 +140,4 @@ EXPORTED int posix_fallocate(int fd, off_t offset, off_t len)
 {
     return posix_fallocate64(fd, offset, len);
 }
+/* NOLINTEND(readability-inconsistent-*) */
