@@ -44,7 +44,7 @@ _millrace() {
         return
     fi
     case ${COMP_WORDS[1]} in
-    pipeline | list) words+=' csv json sqlite generate null' ;;
+    pipeline | list) words+=' csv json sqlite store generate null' ;;
     help) words+=" $verbs configuration" ;;
     completion) words+=' bash' ;;
     esac

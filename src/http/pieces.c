@@ -39,11 +39,12 @@ static void start_clock(mr_http_connection *connection)
 static mr_http_step wait_for_peer(mr_http_connection *connection)
 {
     const mr_http_request *request = connection->request;
+    const uint64_t earned_ns =
+        request->body_patient ? 0 : mr_http_earned_ns(connection, request->body_received);
     if (!connection->writing)
         mr_loop_timer_set(&connection->server->loop, &connection->timer,
                           request->body_clock_ns +
-                              connection->server->limits.body_ms * UINT64_C(1000000) +
-                              mr_http_earned_ns(connection, request->body_received));
+                              connection->server->limits.body_ms * UINT64_C(1000000) + earned_ns);
     return MR_HTTP_WAIT;
 }
 
@@ -133,6 +134,7 @@ static size_t decode(mr_http_request *request, char *bytes, size_t len, size_t *
         if (request->body_left == 0) request->body_state = MR_HTTP_BODY_WHOLE;
     }
     request->body_received += used;
+    if (request->body_patient) request->body_clock_ns = request->server->loop.now_ns;
     return used;
 }
 
@@ -258,6 +260,11 @@ static void set_paused(mr_http_request *request, bool paused)
     request->body_paused = paused;
     if (!request->in_handler && request->connection != NULL)
         mr_http_connection_later(request->connection);
+}
+
+void mr_http_body_be_patient(mr_http_request *request)
+{
+    request->body_patient = true;
 }
 
 void mr_http_body_pause(mr_http_request *request)

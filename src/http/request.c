@@ -87,6 +87,7 @@ static void forget(mr_http_request *request)
     request->path = (mr_slice){0};
     request->path_in_place = false;
     request->pieces = request->body_paused = request->owes_continue = false;
+    request->body_patient = false;
     request->body_events = NULL;
     request->body_received = request->body_stopped_ns = 0;
 }

@@ -184,6 +184,10 @@ typedef struct mr_http_body_events {
 /* `events` is borrowed until the last of them. Once for a request. */
 void mr_http_body_begin(mr_http_request *request, const mr_http_body_events *events, void *context);
 
+/* For a body that is made while it is sent: its deadline begins anew with each piece, and how much
+ * came does not extend it. For peers that are known: a trickle may then last. */
+void mr_http_body_be_patient(mr_http_request *request);
+
 /* Between the two no event of the body comes and nothing is read from the peer, whose deadline
  * stands still. Inside or outside of the request's events; more often than needed is harmless. */
 void mr_http_body_pause(mr_http_request *request);

@@ -74,7 +74,8 @@ struct mr_http_request {
     uint64_t id;       /* 0: not asked for yet */
     uint64_t begun_ns; /* when the head was complete; 0 before */
 
-    bool pieces, body_paused, owes_continue; /* of a body in pieces, as all up to body_context */
+    /* Of a body in pieces, as all up to body_context. */
+    bool pieces, body_paused, body_patient, owes_continue;
     uint8_t body_state;
     uint64_t body_left;       /* of a body of known length */
     uint64_t body_received;   /* with the framing of chunks */

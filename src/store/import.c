@@ -260,6 +260,7 @@ static void begin(mr_http_request *request, mr_import_session *session)
                                    .lines = lines,
                                    .line_count = MR_COUNT_OF(lines)};
     mr_http_stream_begin(request, &head, &stream_events, session);
+    mr_http_body_be_patient(request);
     mr_http_body_begin(request, &body_events, session);
 }
 

@@ -21,7 +21,7 @@ typedef struct import_case {
     char type[64];
 } import_case;
 
-static void case_open_at(import_case *c, const char *data_dir)
+static void case_open_with(import_case *c, const char *data_dir, uint32_t body_ms)
 {
     mr_error err;
     *c = (import_case){0};
@@ -35,6 +35,7 @@ static void case_open_at(import_case *c, const char *data_dir)
                                .in_pieces = true};
     mr_http_limits limits = MR_HTTP_LIMITS_DEFAULT;
     limits.linger_ms = 300;
+    limits.body_ms = body_ms;
     mr_store_fixture_serve(&c->f, &c->route, limits);
     MR_EXPECT_OK(mr_http_client_open(&(mr_http_client_options){0}, &c->client, &err));
     mr_buffer_init(&c->body, "body", 1u << 30);
@@ -44,7 +45,7 @@ static void case_open_at(import_case *c, const char *data_dir)
 
 static void case_open(import_case *c)
 {
-    case_open_at(c, NULL);
+    case_open_with(c, NULL, 30000);
 }
 
 static void case_close(import_case *c)
@@ -345,6 +346,27 @@ MR_TEST(cuts_do_not_matter)
     }
 }
 
+MR_TEST(lines_may_come_slowly_but_not_stop_coming)
+{
+    import_case c;
+    mr_wire wire;
+    case_open_with(&c, NULL, 400);
+    mr_wire_open(&wire, c.f.port);
+    MR_EXPECT(mr_wire_say(&wire, HEAD));
+    for (uint64_t at = 1; at <= 8; at++) {
+        const struct timespec moment = {.tv_nsec = 150000000};
+        add_record(&c, at, "");
+        MR_EXPECT(say_chunk(&wire, mr_buffer_slice(&c.body)));
+        mr_buffer_reset(&c.body);
+        nanosleep(&moment, NULL);
+    }
+    mr_wire_await(&wire, "data: {\"error\":\"READ_ERROR\",\"message\":\"the body broke off");
+    mr_wire_await(&wire, "\"line\":8}");
+    MR_EXPECT_U64(mr_store_fixture_count(&c.f), ==, 0);
+    mr_wire_close(&wire);
+    case_close(&c);
+}
+
 MR_TEST(a_peer_that_leaves_in_the_middle_leaves_whole_batches)
 {
     import_case c;
@@ -371,7 +393,7 @@ MR_TEST(a_peer_that_leaves_in_the_middle_leaves_whole_batches)
 MR_TEST(a_hundred_thousand_records_are_soon_on_disk)
 {
     import_case c;
-    case_open_at(&c, mr_test_dir());
+    case_open_with(&c, mr_test_dir(), 30000);
     for (uint64_t at = 1; at <= 100000; at++)
         add_record(&c, at, "");
     const size_t bytes = c.body.len;
