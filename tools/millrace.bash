@@ -1,7 +1,7 @@
 # Completion of millrace for bash; printed by `millrace completion bash`.
 _millrace() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} flags='' words=''
-    local verbs='copy pipeline run preview schema check list bench version help completion'
+    local verbs='copy pipeline run preview schema check serve store list bench version help completion' store='backup check namespaces streams export import token'
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word")
         return
@@ -9,6 +9,10 @@ _millrace() {
     # bash splits --flag=value into three words
     [ "$previous" = = ] && previous=${COMP_WORDS[COMP_CWORD - 2]}
     [ "$word" = = ] && word='' previous=${COMP_WORDS[COMP_CWORD - 1]}
+    if [ "$COMP_CWORD" -eq 2 ] && [ "${COMP_WORDS[1]}" = store ]; then
+        mapfile -t COMPREPLY < <(compgen -W "$store" -- "$word")
+        return
+    fi
     case $previous in
     --storage-mode) words='hybrid row columnar auto' ;;
     --lossy) words='refuse allow' ;;
@@ -19,6 +23,9 @@ _millrace() {
     --summary) words='text json off' ;;
     --log-level) words='trace debug info warn error warning' ;;
     --log-format) words='text json' ;;
+    --durability) words='full normal off' ;;
+    --metrics-access) words='token open' ;;
+    --log-level) words='trace debug info warn error warning' ;;
     --format) words='array lines' ;;
     --compression) words='none gzip zstd lz4 snappy s2 deflate' ;;
     esac
@@ -26,13 +33,24 @@ _millrace() {
         mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word")
         return
     fi
-    case ${COMP_WORDS[1]} in
+    local verb=${COMP_WORDS[1]}
+    [ "$verb" = store ] && verb+=" ${COMP_WORDS[2]}"
+    case $verb in
     copy) flags='--from-opt --to-opt --source-config --dest-config --format --compression --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --dry-run --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
     pipeline) flags='--source-path --dest-path --from-opt --to-opt --source-config --dest-config --format --compression --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --dry-run --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
     run) flags='--source --destination --from-opt --to-opt --source-config --dest-config --format --compression --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --dry-run --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
     preview) flags='--from-opt --source-config --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --rows --json --help' ;;
     schema) flags='--from-opt --source-config --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
     check | validate) flags='--from-opt --to-opt --source-config --dest-config --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --connect --json --help' ;;
+    serve) flags='--config --listen --data-dir --registry --durability --token --token-file --rotate-token --test-mode --admin-namespaces --metrics-access --cors --tls-cert --tls-key --log-level --log-format --log-file --log-requests --io-threads --writers --readers --open-namespaces-max --retention-interval --connections --connections-per-address --body-limit --bodies-limit --header-limit --header-time --body-time --write-time --idle-time --heartbeat --shutdown-grace --help' ;;
+    store) flags='--help' ;;
+    'store backup') flags='--registry --help' ;;
+    'store check') flags='--registry --strict --json --help' ;;
+    'store namespaces') flags='--token --token-file --ca-file --insecure --registry --json --help' ;;
+    'store streams') flags='--token --token-file --ca-file --insecure --registry --namespace --prefix --limit --json --help' ;;
+    'store export') flags='--token --token-file --ca-file --insecure --categories --since --until --output --gzip --help' ;;
+    'store import') flags='--token --token-file --ca-file --insecure --input --gzip --force --yes --help' ;;
+    'store token') flags='--help' ;;
     list) flags='--json --help' ;;
     bench) flags='--records --runs --baseline --json --help' ;;
     version) flags='--help' ;;
@@ -45,7 +63,7 @@ _millrace() {
     fi
     case ${COMP_WORDS[1]} in
     pipeline | list) words+=' csv json sqlite store generate null' ;;
-    help) words+=" $verbs configuration" ;;
+    help) words+=" $verbs configuration server metrics" ;;
     completion) words+=' bash' ;;
     esac
     mapfile -t COMPREPLY < <(compgen -W "$words" -- "$word"; compgen -f -- "$word")

@@ -2,6 +2,7 @@
 #include "cli/args.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 
 #include "core/nearest.h"
 
@@ -32,8 +33,15 @@ const mr_verb *mr_verb_find(mr_slice name)
     return NULL;
 }
 
+const mr_flag *mr_verb_flags(const mr_verb *verb)
+{
+    return verb->flags != NULL ? verb->flags : mr_flags;
+}
+
 const mr_option *mr_flag_option(const mr_flag *flag)
 {
+    if (flag->action == MR_FLAG_SERVE)
+        return mr_option_find(mr_serve_table, mr_slice_text(flag->key));
     if (flag->action == MR_FLAG_KEY)
         return mr_option_find(mr_config_table, mr_slice_text(flag->key));
     if (flag->action == MR_FLAG_ARGS)
@@ -54,10 +62,10 @@ static bool flag_is_called(const mr_flag *flag, mr_slice name)
            (flag->alias != NULL && mr_names_equal(name, mr_slice_text(flag->alias)));
 }
 
-static const mr_flag *find_long(mr_slice name)
+static const mr_flag *find_long(const mr_verb *verb, mr_slice name)
 {
-    for (const mr_flag *flag = mr_flags; flag->name != NULL; flag++)
-        if (flag_is_called(flag, name)) return flag;
+    for (const mr_flag *flag = mr_verb_flags(verb); flag->name != NULL; flag++)
+        if ((flag->verbs & verb->bit) != 0 && flag_is_called(flag, name)) return flag;
     return NULL;
 }
 
@@ -65,7 +73,7 @@ static mr_code unknown_flag(const cursor *c, const char *text, mr_slice name, mr
 {
     const mr_verb *verb = c->args->verb;
     mr_nearest near = mr_nearest_to(name);
-    for (const mr_flag *flag = mr_flags; flag->name != NULL; flag++)
+    for (const mr_flag *flag = mr_verb_flags(verb); flag->name != NULL; flag++)
         if ((flag->verbs & verb->bit) != 0) mr_nearest_offer(&near, flag->name);
     const size_t shown = strcspn(text, "=");
     if (mr_nearest_best(&near) == NULL)
@@ -81,15 +89,14 @@ static mr_code read_long(const cursor *c, const char *text, occurrence *out, mr_
     const char *equals = strchr(text, '=');
     const size_t len = equals != NULL ? (size_t)(equals - text) : strlen(text);
     const mr_slice name = mr_slice_of(text + 2, len - 2);
-    *out = (occurrence){.flag = find_long(name), .has_value = equals != NULL};
+    *out = (occurrence){.flag = find_long(c->args->verb, name), .has_value = equals != NULL};
     if (equals != NULL) out->value = mr_slice_text(equals + 1);
     if (out->flag == NULL && mr_slice_starts(name, "no-")) {
-        const mr_flag *flag = find_long(mr_slice_from(name, 3));
+        const mr_flag *flag = find_long(c->args->verb, mr_slice_from(name, 3));
         out->negated = flag != NULL && mr_flag_is_switch(flag);
         if (out->negated) out->flag = flag;
     }
-    if (out->flag == NULL || (out->flag->verbs & c->args->verb->bit) == 0)
-        return unknown_flag(c, text, name, err);
+    if (out->flag == NULL) return unknown_flag(c, text, name, err);
     out->shown = mr_arena_copy(c->args->arena, mr_slice_of(text, len));
     return out->shown != NULL ? MR_OK : mr_arena_fail(c->args->arena, err);
 }
@@ -98,7 +105,7 @@ static mr_code read_long(const cursor *c, const char *text, occurrence *out, mr_
 static mr_code read_short(const cursor *c, const char *text, occurrence *out, mr_error *err)
 {
     *out = (occurrence){0};
-    for (const mr_flag *flag = mr_flags; flag->name != NULL; flag++)
+    for (const mr_flag *flag = mr_verb_flags(c->args->verb); flag->name != NULL; flag++)
         if (flag->letter == text[1] && (flag->verbs & c->args->verb->bit) != 0) out->flag = flag;
     if (out->flag == NULL || (text[2] != 0 && mr_flag_is_switch(out->flag)))
         return unknown_flag(c, text, mr_slice_text(text + 1), err);
@@ -148,6 +155,9 @@ static mr_code act(mr_args *args, const occurrence *found, mr_error *err)
     case MR_FLAG_ARGS:
         return mr_options_set(&args->options, mr_slice_text(found->flag->key), found->value, from,
                               err);
+    case MR_FLAG_SERVE:
+        return mr_options_set(&args->serve.options, mr_slice_text(found->flag->key), found->value,
+                              from, err);
     case MR_FLAG_SOURCE_SETTING: return add_setting(&config->source, found, from, err);
     case MR_FLAG_DESTINATION_SETTING: return add_setting(&config->destination, found, from, err);
     case MR_FLAG_SOURCE_PAIR: return mr_endpoint_add_pair(&config->source, found->value, from, err);
@@ -213,6 +223,11 @@ static mr_code read_verb(cursor *c, mr_error *err)
     const char *text = c->next < c->argc ? c->argv[c->next++] : "help";
     if (strcmp(text, "--help") == 0 || strcmp(text, "-h") == 0) text = "help";
     if (strcmp(text, "--version") == 0 || strcmp(text, "-V") == 0) text = "version";
+    char two[64];
+    if (strcmp(text, "store") == 0 && c->next < c->argc && c->argv[c->next][0] != '-') {
+        snprintf(two, sizeof two, "store %s", c->argv[c->next++]);
+        text = two;
+    }
     c->args->verb = mr_verb_find(mr_slice_text(text));
     return c->args->verb != NULL ? MR_OK : unknown_verb(text, err);
 }
@@ -280,12 +295,33 @@ static mr_code take_source(mr_args *args, mr_error *err)
     return mr_endpoint_parse(&args->config.source, from, operand("FROM"), err);
 }
 
+/* A file for `serve`: it needs no ends, and nothing that pipelines have applies to it. */
+static mr_code take_serve_tree(mr_args *args, const mr_tree *tree, unsigned *needs, mr_error *err)
+{
+    const mr_option_tree from = {
+        .options = &args->serve.options, .tree = tree, .origin = MR_ORIGIN_FILE};
+    args->is_serve = true;
+    *needs = 0;
+    MR_TRY(mr_option_tree_load(&from, NULL, tree->root, err));
+    return mr_serve_config_finish(&args->serve, NULL, err);
+}
+
+static mr_code take_serve(mr_args *args, mr_error *err)
+{
+    mr_serve_config *serve = &args->serve;
+    if (args->config_file != NULL)
+        MR_TRY(mr_options_load_file(&serve->options, args->config_file, MR_ORIGIN_FILE, err));
+    serve->rotate_token = args->rotate_token;
+    return mr_serve_config_finish(serve, getenv(MR_SERVE_TOKEN_VARIABLE), err);
+}
+
 /* A file of one end is checked as far as one end can be. */
 static mr_code take_check(mr_args *args, unsigned *needs, mr_error *err)
 {
     mr_tree tree = {0};
     mr_pipeline_config *config = &args->config;
     MR_TRY(mr_tree_load(args->arena, args->operands[0], &tree, err));
+    if (mr_serve_config_is_serve(&tree)) return take_serve_tree(args, &tree, needs, err);
     if (!mr_config_tree_is_end(&tree))
         return mr_config_from_tree(config, &tree, MR_ORIGIN_FILE, err);
     *needs = MR_CONFIG_SOURCE;
@@ -301,6 +337,7 @@ static mr_code take_operands(mr_args *args, unsigned *needs, mr_error *err)
     case MR_VERB_PREVIEW:
     case MR_VERB_SCHEMA: return take_source(args, err);
     case MR_VERB_CHECK: return take_check(args, needs, err);
+    case MR_VERB_SERVE: return take_serve(args, err);
     }
     return MR_OK;
 }
@@ -325,6 +362,7 @@ mr_code mr_args_parse(mr_args *args, int argc, char **argv, mr_arena *arena, mr_
     cursor c = {.args = args, .argv = argv, .argc = argc, .next = 1};
     MR_TRY(mr_options_init(&args->options, "flags", mr_args_table, args, arena, err));
     MR_TRY(mr_config_init(&args->config, arena, err));
+    MR_TRY(mr_serve_config_init(&args->serve, arena, err));
     MR_TRY(read_verb(&c, err));
     if (args->verb->bit == MR_VERB_LATER) return MR_OK; /* its flags are not known yet either */
     MR_TRY(read_all(&c, err));

@@ -79,11 +79,30 @@ MR_TEST(good_command_lines_are_accepted)
         "copy --help",
         "completion bash",
         "state show",
-        "serve --anything",
+        "serve",
+        "serve --listen :0 -d d --durability normal --no-log-requests --rotate-token",
+        "serve --tls_cert a --tls-key b --connections 5 --body-limit 1MiB",
+        "store",
+        "store --help",
+        "store check d --strict",
+        "store backup d e --registry r.db",
+        "store streams http://h:1 --token t --prefix a --limit 5 --json",
+        "store token tenant",
+        "help store check",
     };
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
         fixture f;
         if (parse(&f, rows[i]) != MR_OK) MR_TEST_FAIL("%s: %s\n", rows[i], f.err.text);
+        mr_arena_done(&f.arena);
+    }
+}
+
+static void expect_refused(const char *const (*rows)[2], size_t count)
+{
+    for (size_t i = 0; i < count; i++) {
+        fixture f;
+        if (parse(&f, rows[i][0]) != MR_ERR_USAGE) MR_TEST_FAIL("accepted: %s\n", rows[i][0]);
+        MR_EXPECT_TEXT(f.err.text, rows[i][1]);
         mr_arena_done(&f.arena);
     }
 }
@@ -142,12 +161,26 @@ MR_TEST(bad_command_lines_say_what_is_wrong)
          "-n: rows: expected a whole number from 0 to 1000000, found 'many'"},
         {"preview a.csv -n", "-n needs a value: N"},
     };
-    for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
-        fixture f;
-        if (parse(&f, rows[i][0]) != MR_ERR_USAGE) MR_TEST_FAIL("accepted: %s\n", rows[i][0]);
-        MR_EXPECT_TEXT(f.err.text, rows[i][1]);
-        mr_arena_done(&f.arena);
-    }
+    expect_refused(rows, MR_COUNT_OF(rows));
+}
+
+MR_TEST(bad_command_lines_about_the_server_say_what_is_wrong)
+{
+    static const char *const rows[][2] = {
+        {"serve now", "serve takes no operands, found also 'now'"},
+        {"serve --lisen x", "unknown flag '--lisen' of serve; did you mean '--listen'?"},
+        {"serve --workers 4", "unknown flag '--workers' of serve; did you mean '--writers'?"},
+        {"serve --io-threads many",
+         "--io-threads: threads.io: expected a whole number from 0 to 64, found 'many'"},
+        {"serve --config /nonexistent/s.yaml",
+         "'/nonexistent/s.yaml': cannot be opened: No such file or directory"},
+        {"copy a.csv b.csv --listen x", "unknown flag '--listen' of copy"},
+        {"store chekc d", "unknown verb 'store chekc'; did you mean 'store check'?"},
+        {"store check", "store check needs DIR"},
+        {"store check a b", "store check takes DIR, found also 'b'"},
+        {"store check d --force", "unknown flag '--force' of store check"},
+    };
+    expect_refused(rows, MR_COUNT_OF(rows));
 }
 
 MR_TEST(flags_win_over_system_flags_which_win_over_files)
@@ -219,6 +252,26 @@ MR_TEST(every_flag_has_a_key_and_every_verb_a_summary)
     }
     for (const mr_verb *verb = mr_verbs; verb->name != NULL; verb++)
         MR_EXPECT(verb->summary != NULL && verb->operands != NULL);
+}
+
+MR_TEST(flags_of_the_server_have_keys_and_no_verb_has_two_of_one_name)
+{
+    for (const mr_flag *flag = mr_server_flags; flag->name != NULL; flag++) {
+        const mr_option *option = mr_flag_option(flag);
+        if (option == NULL) MR_TEST_FAIL("--%s names no key\n", flag->name);
+        if ((option->type == MR_OPTION_BOOL) != mr_flag_is_switch(flag))
+            MR_TEST_FAIL("--%s: a switch is a bool and nothing else is\n", flag->name);
+        for (const mr_flag *other = mr_server_flags; other < flag; other++)
+            if (strcmp(flag->name, other->name) == 0 && (flag->verbs & other->verbs) != 0)
+                MR_TEST_FAIL("--%s twice\n", flag->name);
+    }
+    for (const mr_option *option = mr_serve_table; option->name != NULL; option++) {
+        bool found = false;
+        for (const mr_flag *flag = mr_server_flags; flag->name != NULL; flag++)
+            found = found || mr_flag_option(flag) == option;
+        if (!found) MR_TEST_FAIL("no flag sets %s\n", option->name);
+        MR_EXPECT(option->help != NULL);
+    }
 }
 
 MR_TEST(every_key_has_help_a_note_where_due_and_one_name)

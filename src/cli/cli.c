@@ -8,6 +8,7 @@
 
 #include "cli/args.h"
 #include "cli/commands.h"
+#include "cli/eventodb.h"
 #include "cli/exit.h"
 
 #define ARENA_BYTES (64u << 20) /* arguments and configuration */
@@ -56,6 +57,13 @@ static int dispatch(mr_args *args)
     return MR_EXIT_USAGE;
 }
 
+/* True when the program was called by that name, through a link. */
+static bool is_called(const char *program, const char *name)
+{
+    const char *slash = strrchr(program, '/');
+    return strcmp(slash != NULL ? slash + 1 : program, name) == 0;
+}
+
 int mr_cli_run(int argc, char **argv)
 {
     mr_arena arena;
@@ -63,6 +71,7 @@ int mr_cli_run(int argc, char **argv)
     mr_args args;
     signal(SIGPIPE, SIG_IGN); /* a closed pipe is an error value where it is met */
     signal(SIGXFSZ, SIG_IGN); /* and so is a file that may not grow further */
+    if (argc > 0 && is_called(argv[0], "eventodb")) return mr_eventodb_run(argc, argv);
     mr_arena_init(&arena, "cli", ARENA_BYTES);
     const mr_code code = mr_args_parse(&args, argc, argv, &arena, &err);
     int exit_code = code == MR_OK ? dispatch(&args) : fail_arguments(&args, code, &err);

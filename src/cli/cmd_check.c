@@ -51,10 +51,22 @@ static mr_code try_ends(mr_args *args, mr_error *err)
     return rc;
 }
 
+static int check_serve(mr_args *args)
+{
+    mr_error err = {0};
+    mr_buffer text;
+    mr_buffer_init(&text, "the plan", MAX_TEXT_BYTES);
+    mr_code rc = mr_serve_config_plan(&args->serve, &text, &err);
+    if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);
+    mr_buffer_done(&text);
+    return rc == MR_OK ? MR_EXIT_OK : mr_cli_fail(rc, &err);
+}
+
 int mr_cmd_check(mr_args *args)
 {
     mr_error err = {0};
     mr_buffer text;
+    if (args->is_serve) return check_serve(args);
     mr_cli_print_notes(&args->config, true);
     mr_buffer_init(&text, "the plan", MAX_TEXT_BYTES);
     mr_code rc = args->connect ? try_ends(args, &err) : mr_run_check(&args->config, &err);

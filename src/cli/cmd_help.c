@@ -13,12 +13,17 @@ static mr_code unknown_topic(const char *topic, mr_error *err)
 
 static mr_code print_help(const mr_args *args, mr_buffer *out, mr_error *err)
 {
+    const mr_option_style style = args->markdown ? MR_OPTION_STYLE_MARKDOWN : MR_OPTION_STYLE_TEXT;
     if (args->man) return mr_help_man(out, err);
-    if (args->markdown) return mr_help_configuration(MR_OPTION_STYLE_MARKDOWN, out, err);
-    if (args->operand_count == 0) return mr_help_overview(out, err);
-    const char *topic = args->operands[0];
-    if (mr_slice_is(mr_slice_text(topic), "configuration"))
-        return mr_help_configuration(MR_OPTION_STYLE_TEXT, out, err);
+    const char *topic = args->operand_count > 0 ? args->operands[0] : NULL;
+    if (args->operand_count > 1) /* a verb of two words */
+        topic = mr_arena_printf(args->arena, "%s %s", args->operands[0], args->operands[1]);
+    if (args->operand_count > 1 && topic == NULL) return mr_arena_fail(args->arena, err);
+    if (topic != NULL && strcmp(topic, "server") == 0) return mr_help_server(style, out, err);
+    if (topic != NULL && strcmp(topic, "metrics") == 0) return mr_help_metrics(style, out, err);
+    if (args->markdown || (topic != NULL && strcmp(topic, "configuration") == 0))
+        return mr_help_configuration(style, out, err);
+    if (topic == NULL) return mr_help_overview(out, err);
     const mr_verb *verb = mr_verb_find(mr_slice_text(topic));
     return verb != NULL ? mr_help_verb(verb, out, err) : unknown_topic(topic, err);
 }

@@ -16,6 +16,15 @@ int mr_cmd_schema(mr_args *args);
 int mr_cmd_check(mr_args *args);
 int mr_cmd_list(mr_args *args);
 int mr_cmd_bench(mr_args *args);
+int mr_cmd_serve(mr_args *args);
+int mr_cmd_store(mr_args *args); /* alone: its verbs */
+int mr_cmd_store_backup(mr_args *args);
+int mr_cmd_store_check(mr_args *args);
+int mr_cmd_store_namespaces(mr_args *args);
+int mr_cmd_store_streams(mr_args *args);
+int mr_cmd_store_export(mr_args *args);
+int mr_cmd_store_import(mr_args *args);
+int mr_cmd_store_token(mr_args *args);
 int mr_cmd_version(mr_args *args);
 int mr_cmd_help(mr_args *args);
 int mr_cmd_help_verb(mr_args *args); /* VERB --help */

@@ -4,7 +4,7 @@
 #include <stdio.h>
 
 #define WIDTH       100
-#define VERB_COLUMN 14
+#define VERB_COLUMN 18
 #define FLAG_INDENT 8
 
 const mr_exit_text mr_exit_texts[] = {
@@ -61,12 +61,13 @@ mr_code mr_help_overview(mr_buffer *out, mr_error *err)
         "\nExamples:\n"
         "  millrace copy orders.csv orders.jsonl.zst\n"
         "  millrace pipeline csv json --source-path a.csv --dest-path b.json --format array\n"
-        "  millrace run pipeline.yaml --workers 4\n",
+        "  millrace run pipeline.yaml --workers 4\n"
+        "  millrace serve --listen 127.0.0.1:8080 --data-dir ./millrace-data\n",
         err));
     MR_TRY(put_exit_codes(out, err));
     return put(out,
                "\n'millrace help VERB' lists the flags of a verb, 'millrace help configuration' "
-               "the keys of a file.\n",
+               "the keys of a\npipeline file, 'millrace help server' those of a file for serve.\n",
                err);
 }
 
@@ -74,7 +75,8 @@ mr_code mr_help_flag_name(const mr_flag *flag, mr_buffer *out, mr_error *err)
 {
     if (flag->letter != 0) MR_TRY(mr_buffer_printf(out, err, "-%c, ", flag->letter));
     const mr_option *option = mr_flag_option(flag);
-    const bool negatable = mr_flag_is_switch(flag) && flag->action == MR_FLAG_KEY && option != NULL;
+    const bool negatable = mr_flag_is_switch(flag) && option != NULL &&
+                           (flag->action == MR_FLAG_KEY || flag->action == MR_FLAG_SERVE);
     MR_TRY(mr_buffer_printf(out, err, "--%s%s", negatable ? "[no-]" : "", flag->name));
     return flag->value != NULL ? mr_buffer_printf(out, err, "=%s", flag->value) : MR_OK;
 }
@@ -111,7 +113,7 @@ static mr_code put_flag(const mr_flag *flag, mr_buffer *line, mr_buffer *out, mr
 static mr_code put_flags(const mr_verb *verb, mr_buffer *line, mr_buffer *out, mr_error *err)
 {
     MR_TRY(put(out, "\nFlags:\n", err));
-    for (const mr_flag *flag = mr_flags; flag->name != NULL; flag++)
+    for (const mr_flag *flag = mr_verb_flags(verb); flag->name != NULL; flag++)
         if ((flag->verbs & verb->bit) != 0) MR_TRY(put_flag(flag, line, out, err));
     return MR_OK;
 }
@@ -120,6 +122,7 @@ mr_code mr_help_verb(const mr_verb *verb, mr_buffer *out, mr_error *err)
 {
     MR_TRY(mr_buffer_printf(out, err, "Usage: millrace %s%s%s [flags]\n\n%s\n", verb->name,
                             verb->operands[0] != 0 ? " " : "", verb->operands, verb->summary));
+    if (verb->bit == MR_VERB_STORE) return mr_help_store(out, err);
     if (verb->bit == MR_VERB_LATER) return put(out, "\nNot built yet in this version.\n", err);
     if (verb->aliases != NULL)
         MR_TRY(mr_buffer_printf(out, err, "Also called %s.\n", verb->aliases));
@@ -145,4 +148,21 @@ mr_code mr_help_configuration(mr_option_style style, mr_buffer *out, mr_error *e
                    "that connector).\n\n",
                    err));
     return mr_option_print(mr_config_table, style, out, err);
+}
+
+mr_code mr_help_server(mr_option_style style, mr_buffer *out, mr_error *err)
+{
+    if (style == MR_OPTION_STYLE_TEXT)
+        MR_TRY(put(out, "Keys of a file for 'millrace serve --config FILE'.\n\n", err));
+    return mr_option_print(mr_serve_table, style, out, err);
+}
+
+mr_code mr_help_store(mr_buffer *out, mr_error *err)
+{
+    MR_TRY(put(out, "Usage: millrace store VERB [operands] [flags]\n\nVerbs:\n", err));
+    for (const mr_verb *verb = mr_verbs; verb->name != NULL; verb++)
+        if ((verb->bit & MR_VERBS_STORE) != 0)
+            MR_TRY(
+                mr_buffer_printf(out, err, "  %-*s%s\n", VERB_COLUMN, verb->name, verb->summary));
+    return put(out, "\n'millrace help store VERB' lists the flags of one.\n", err);
 }

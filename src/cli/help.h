@@ -29,6 +29,12 @@ MR_NODISCARD mr_code mr_help_overview(mr_buffer *out, mr_error *err);
 MR_NODISCARD mr_code mr_help_verb(const mr_verb *verb, mr_buffer *out, mr_error *err);
 /* Every key of a pipeline file. */
 MR_NODISCARD mr_code mr_help_configuration(mr_option_style style, mr_buffer *out, mr_error *err);
+/* Every key of a file for serve. */
+MR_NODISCARD mr_code mr_help_server(mr_option_style style, mr_buffer *out, mr_error *err);
+/* What a server's /metrics shows. */
+MR_NODISCARD mr_code mr_help_metrics(mr_option_style style, mr_buffer *out, mr_error *err);
+/* The verbs that begin with "store". */
+MR_NODISCARD mr_code mr_help_store(mr_buffer *out, mr_error *err);
 /* The man page, section 1. */
 MR_NODISCARD mr_code mr_help_man(mr_buffer *out, mr_error *err);
 /* A completion script for bash. */

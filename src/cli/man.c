@@ -60,17 +60,12 @@ static mr_code man_flag(const mr_flag *flag, mr_buffer *line, mr_buffer *out, mr
     return put(out, ".\n", err);
 }
 
-static mr_code man_flags(mr_buffer *out, mr_error *err)
+static mr_code man_flags(const mr_flag *table, const char *title, mr_buffer *out, mr_error *err)
 {
     mr_buffer line;
     mr_buffer_init(&line, "man page line", 4096);
-    mr_code code = put(out,
-                       ".SH OPTIONS\n"
-                       "A value follows its flag after a space or an equals sign. A switch takes "
-                       "no value. Flags that\n"
-                       "name no command are those of all commands that move or read records.\n",
-                       err);
-    for (const mr_flag *flag = mr_flags; code == MR_OK && flag->name != NULL; flag++)
+    mr_code code = put(out, title, err);
+    for (const mr_flag *flag = table; code == MR_OK && flag->name != NULL; flag++)
         code = man_flag(flag, &line, out, err);
     mr_buffer_done(&line);
     return code;
@@ -87,19 +82,20 @@ static mr_code man_exit_codes(mr_buffer *out, mr_error *err)
     return MR_OK;
 }
 
-static const char head[] = ".TH MILLRACE 1 \"\" \"millrace " MR_VERSION "\" \"User Commands\"\n"
-                           ".SH NAME\n"
-                           "millrace \\- move records between files and databases\n"
-                           ".SH SYNOPSIS\n"
-                           ".B millrace\n"
-                           ".I VERB\n"
-                           "[operands] [flags]\n"
-                           ".SH DESCRIPTION\n"
-                           "Millrace reads records from a source and writes them to a destination. "
-                           "Nothing is rounded, respelled or lost in\n"
-                           "silence: what cannot be delivered as it is goes to a file of rejects "
-                           "with its place and reason. A file appears under\n"
-                           "its name only when it is complete.\n";
+static const char head[] =
+    ".TH MILLRACE 1 \"\" \"millrace " MR_VERSION "\" \"User Commands\"\n"
+    ".SH NAME\n"
+    "millrace \\- move records between files and databases, and keep messages\n"
+    ".SH SYNOPSIS\n"
+    ".B millrace\n"
+    ".I VERB\n"
+    "[operands] [flags]\n"
+    ".SH DESCRIPTION\n"
+    "Millrace reads records from a source and writes them to a destination, and "
+    "serves a store of messages over HTTP. Nothing is rounded, respelled or lost in\n"
+    "silence: what cannot be delivered as it is goes to a file of rejects "
+    "with its place and reason. A file appears under\n"
+    "its name only when it is complete.\n";
 
 static const char endpoints[] =
     ".SH ENDPOINTS\n"
@@ -125,6 +121,38 @@ static const char configuration[] =
     "keys are below. Values may hold ${VARIABLE} and ${VARIABLE:\\-default}; $${ is a literal ${. "
     "Unknown keys are errors.\n";
 
+static const char options[] =
+    ".SH OPTIONS\n"
+    "A value follows its flag after a space or an equals sign. A switch takes no value. Flags "
+    "that\n"
+    "name no command are those of all commands that move or read records.\n";
+
+static const char server_options[] = ".SH OPTIONS OF THE SERVER\n"
+                                     "Those of \\fBserve\\fR and of the commands that begin with "
+                                     "\\fBstore\\fR.\n";
+
+static const char server_configuration[] =
+    ".SH CONFIGURATION OF THE SERVER\n"
+    "The file of \\fBserve \\-\\-config\\fR is YAML, or JSON, with variables as above. A flag wins "
+    "over "
+    "the environment\n"
+    "variable \\fBMILLRACE_TOKEN\\fR, which wins over the file. Unknown keys are errors.\n";
+
+static const char signals[] =
+    ".SH SIGNALS\n"
+    ".TP\n.B SIGTERM, SIGINT\n"
+    "\\fBserve\\fR ends subscriptions, finishes running requests and exits with 0; a second one "
+    "does "
+    "not wait.\n"
+    "A run stops at the next record that is whole.\n"
+    ".TP\n.B SIGHUP\n"
+    "\\fBserve\\fR reads the TLS certificate and key again; connections go on.\n"
+    ".SH OTHER NAMES\n"
+    "Called by the name \\fBeventodb\\fR, for example by a link, the program takes the command "
+    "line "
+    "and the variables\n"
+    "of EventoDB's server; see \\fBeventodb help\\fR.\n";
+
 static const char tail[] = ".SH EXAMPLES\n"
                            ".nf\n"
                            "millrace copy orders.csv orders.jsonl.zst\n"
@@ -132,6 +160,7 @@ static const char tail[] = ".SH EXAMPLES\n"
                            "millrace pipeline csv json \\-\\-source\\-path a.csv \\-\\-dest\\-path "
                            "b.json \\-\\-format array\n"
                            "millrace run pipeline.yaml \\-\\-workers 4\n"
+                           "millrace serve \\-\\-config serve.yaml\n"
                            ".fi\n";
 
 mr_code mr_help_man(mr_buffer *out, mr_error *err)
@@ -139,9 +168,13 @@ mr_code mr_help_man(mr_buffer *out, mr_error *err)
     MR_TRY(put(out, head, err));
     MR_TRY(man_verbs(out, err));
     MR_TRY(put(out, endpoints, err));
-    MR_TRY(man_flags(out, err));
+    MR_TRY(man_flags(mr_flags, options, out, err));
+    MR_TRY(man_flags(mr_server_flags, server_options, out, err));
     MR_TRY(put(out, configuration, err));
     MR_TRY(mr_option_print(mr_config_table, MR_OPTION_STYLE_MAN, out, err));
+    MR_TRY(put(out, server_configuration, err));
+    MR_TRY(mr_option_print(mr_serve_table, MR_OPTION_STYLE_MAN, out, err));
+    MR_TRY(put(out, signals, err));
     MR_TRY(man_exit_codes(out, err));
     return put(out, tail, err);
 }

@@ -79,7 +79,8 @@ MR_INLINE bool mr_slice_ends(mr_slice a, const char *suffix)
 MR_INLINE mr_slice mr_slice_from(mr_slice a, size_t count)
 {
     MR_DCHECK(count <= a.len);
-    return (mr_slice){a.ptr + count, a.len - count};
+    /* NULL + 0 is undefined in C */
+    return (mr_slice){count > 0 ? a.ptr + count : a.ptr, a.len - count};
 }
 
 /* For "%.*s": MR_SLICE_ARGS(s) gives the two arguments, cut at INT_MAX. */

@@ -17,6 +17,8 @@
 /* A pipe that polls writable takes this many bytes without blocking. */
 #define PIECE_BYTES 4096
 #define STUCK_MS    500
+/* Lines are gathered while more of them wait: a system call for each costs more than the line. */
+#define BATCH_BYTES 16384
 
 /* As in core/mpsc.h, with the records in the cells. `turn` is kept less the cell's own number, so
  * that zeroed memory is an empty ring and logging works before anything was set up. */
@@ -49,7 +51,8 @@ static struct {
     bool mid_line; /* a line was cut off by the sink */
     uint64_t dropped_told;
     mr_log_limit limit;
-    char line[MR_LOG_LINE_MAX];
+    size_t batch_len;
+    char batch[BATCH_BYTES + MR_LOG_LINE_MAX]; /* lines that are not written yet */
 } sink;
 
 /* --- the sink
@@ -65,48 +68,69 @@ static bool sink_has_room(int fd)
     return rc > 0;
 }
 
-static bool write_all(int fd, const char *bytes, size_t len)
+/* Returns how many bytes were written. */
+static size_t write_all(int fd, const char *bytes, size_t len)
 {
-    for (size_t at = 0; at < len;) {
-        if (!sink_has_room(fd)) return false;
+    size_t at = 0;
+    while (at < len && sink_has_room(fd)) {
         const ssize_t count =
             write(fd, bytes + at, len - at < PIECE_BYTES ? len - at : PIECE_BYTES);
         if (count < 0 && (errno == EINTR || errno == EAGAIN)) continue;
-        if (count < 0) return false;
+        if (count < 0) break;
         at += (size_t)count;
         sink.mid_line = bytes[at - 1] != '\n';
     }
-    return true;
+    return at;
 }
 
 /* A reader that went away must not kill us: SIGPIPE is held back for this thread and taken if ours.
  */
-static bool write_quietly(int fd, const char *bytes, size_t len)
+static size_t write_quietly(const char *bytes, size_t len)
 {
+    const int fd = sink.opened ? sink.fd : STDERR_FILENO;
     sigset_t pipe_only, before, pending;
     sigemptyset(&pipe_only);
     sigaddset(&pipe_only, SIGPIPE);
     sigpending(&pending);
     pthread_sigmask(SIG_BLOCK, &pipe_only, &before);
-    const bool ok = write_all(fd, bytes, len);
-    if (!ok && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0)
+    const size_t written = write_all(fd, bytes, len);
+    if (written < len && errno == EPIPE && sigismember(&pending, SIGPIPE) == 0)
         while (sigtimedwait(&pipe_only, NULL, &(struct timespec){0}) < 0 && errno == EINTR)
             continue;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
-    return ok;
+    return written;
 }
 
-static bool put_record(const mr_log_record *record)
+/* A line that was cut off is ended before the next one. */
+static bool end_cut_line(void)
 {
-    const int fd = sink.opened ? sink.fd : STDERR_FILENO;
-    if (sink.mid_line && !write_quietly(fd, "\n", 1)) return false;
-    return write_quietly(fd, sink.line, mr_log_line(sink.line, record, sink.json));
+    return !sink.mid_line || write_quietly("\n", 1) == 1;
+}
+
+static uint64_t count_lines(const char *bytes, size_t len)
+{
+    uint64_t count = 0;
+    for (size_t i = 0; i < len; i++)
+        count += bytes[i] == '\n';
+    return count;
+}
+
+/* Writes the gathered lines and counts what became of them. */
+static void flush_batch(void)
+{
+    if (sink.batch_len == 0) return;
+    const size_t len = end_cut_line() ? write_quietly(sink.batch, sink.batch_len) : 0;
+    const uint64_t whole = count_lines(sink.batch, len);
+    const uint64_t all = count_lines(sink.batch, sink.batch_len);
+    atomic_fetch_add_explicit(&written_total, whole, memory_order_relaxed);
+    atomic_fetch_add_explicit(&dropped_total, all - whole, memory_order_relaxed);
+    sink.batch_len = 0;
 }
 
 static void write_record(MR_UNUSED void *context, const mr_log_record *record)
 {
-    atomic_uint_least64_t *total = put_record(record) ? &written_total : &dropped_total;
-    atomic_fetch_add_explicit(total, 1, memory_order_relaxed);
+    if (sink.batch_len > BATCH_BYTES) flush_batch();
+    sink.batch_len += mr_log_line(sink.batch + sink.batch_len, record, sink.json);
 }
 
 static void handle_record(const mr_log_record *record)
@@ -125,7 +149,7 @@ MR_PRINTF(2, 3) static void fill_own(mr_log_record *record, const char *format, 
     va_end(args);
 }
 
-/* Says how many lines were lost since that was said last. */
+/* Says how many lines were lost since that was said last; the batch has been written. */
 static void tell_dropped(void)
 {
     const uint64_t dropped = atomic_load_explicit(&dropped_total, memory_order_relaxed);
@@ -133,7 +157,8 @@ static void tell_dropped(void)
     mr_log_record record;
     fill_own(&record, "%llu lines were dropped: they came faster than they could be written",
              (unsigned long long)(dropped - sink.dropped_told));
-    if (put_record(&record)) sink.dropped_told = dropped;
+    const size_t len = mr_log_line(sink.batch, &record, sink.json);
+    if (end_cut_line() && write_quietly(sink.batch, len) == len) sink.dropped_told = dropped;
 }
 
 /* --- the ring
@@ -219,6 +244,7 @@ static void *run_writer(MR_UNUSED void *argument)
         pthread_mutex_lock(&sink_lock);
         const unsigned count = take_records();
         mr_log_limit_sweep(&sink.limit, mr_clock_ns(), false, write_record, NULL);
+        flush_batch();
         tell_dropped();
         const bool pending = sink.limit.pending > 0;
         pthread_mutex_unlock(&sink_lock);
@@ -231,15 +257,17 @@ static void *run_writer(MR_UNUSED void *argument)
 /* --- starting and stopping
  * ------------------------------------------------------------------------ */
 
-static mr_code open_sink(const char *path, mr_error *err)
+static mr_code open_sink(const mr_log_options *options, mr_error *err)
 {
+    const char *path = options->path;
     if (path != NULL) {
         sink.fd = open(path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0640);
         if (sink.fd < 0) return mr_fail_errno(err, errno, "log file '%s' cannot be opened", path);
     } else {
-        /* A copy, lest another file takes the number of a closed standard error. -1 loses all
+        /* A copy, lest another file takes the number of a closed one. -1 loses all
          * lines. */
-        sink.fd = fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
+        const int from = options->to_stdout ? STDOUT_FILENO : STDERR_FILENO;
+        sink.fd = fcntl(from, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
     }
     sink.opened = true;
     sink.stuck = false;
@@ -270,7 +298,7 @@ static int start_writer(void)
 static mr_code start_locked(const mr_log_options *options, mr_error *err)
 {
     if (atomic_load(&running)) return mr_fail(err, MR_ERR_CONFLICT, "the log is started already");
-    MR_TRY(open_sink(options->path, err));
+    MR_TRY(open_sink(options, err));
     sink.json = options->json;
     mr_log_set_level(options->level);
     atomic_store(&stopping, false);
@@ -302,6 +330,7 @@ void mr_log_stop(void)
     }
     pthread_mutex_lock(&sink_lock);
     mr_log_limit_sweep(&sink.limit, mr_clock_ns(), true, write_record, NULL);
+    flush_batch();
     tell_dropped();
     close_sink();
     pthread_mutex_unlock(&sink_lock);
@@ -317,6 +346,7 @@ MR_PRINTF(2, 0) static void write_directly(const event *from, const char *format
     pthread_mutex_lock(&sink_lock);
     mr_log_limit_sweep(&sink.limit, mr_clock_ns(), false, write_record, NULL);
     handle_record(&record);
+    flush_batch();
     pthread_mutex_unlock(&sink_lock);
 }
 

@@ -23,7 +23,7 @@
 
 #include "core/error.h"
 
-#define MR_LOG_SLOTS      256
+#define MR_LOG_SLOTS      1024
 #define MR_LOG_BURST      10
 #define MR_LOG_FIELDS_MAX 8
 #define MR_LOG_TEXT_MAX   960 /* message and text of the fields; what is longer is cut */
@@ -40,6 +40,7 @@ typedef struct mr_log_options {
     mr_log_level level; /* lesser ones are not logged */
     bool json;
     const char *path; /* appended to; NULL is standard error */
+    bool to_stdout;   /* without a path: standard output instead */
 } mr_log_options;
 
 typedef struct mr_log_field {

@@ -42,7 +42,8 @@ static mr_code open_servers(mr_http_group *group, const mr_http_options *options
 {
     mr_http_options own = *options;
     char address[ADDRESS_BYTES_MAX];
-    if (group->count > 1) {
+    /* Sockets that were handed over are watched by all loops; whoever is first accepts. */
+    if (group->count > 1 && !mr_listen_is_inherited(options->address)) {
         MR_TRY(find_port(options->address, address, err));
         own.address = mr_slice_text(address);
         own.reuse_port = true;

@@ -3,6 +3,8 @@
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netinet/in.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -146,9 +148,64 @@ static void write_text(const plan *wanted, mr_listen_sockets *out)
     snprintf(out->text, sizeof out->text, v4 ? "%s:%u" : "[%s]:%u", host, out->port);
 }
 
+/* --- Sockets that were handed over -------------------------------------------------------------
+ */
+
+bool mr_listen_is_inherited(mr_slice address)
+{
+    return mr_slice_starts(address, "fd:");
+}
+
+/* "3" or "3-4", inclusive. */
+static bool parse_range(mr_slice text, uint64_t *out_first, uint64_t *out_last)
+{
+    const char *dash = memchr(text.ptr, '-', text.len);
+    const size_t len = dash != NULL ? (size_t)(dash - text.ptr) : text.len;
+    if (!mr_parse_u64(mr_slice_of(text.ptr, len), out_first) || *out_first > INT_MAX) return false;
+    *out_last = *out_first;
+    if (dash != NULL && !mr_parse_u64(mr_slice_from(text, len + 1), out_last)) return false;
+    return *out_last >= *out_first && *out_last - *out_first < MR_LISTEN_SOCKETS_MAX;
+}
+
+/* The address of a socket as a plan, for its text. */
+static mr_code describe(int fd, plan *out, mr_listen_sockets *sockets, mr_error *err)
+{
+    *out = (plan){.count = 1};
+    socklen_t len = sizeof out->addresses[0];
+    if (getsockname(fd, (struct sockaddr *)&out->addresses[0], &len) != 0)
+        return mr_fail_errno(err, errno, "descriptor %d", fd);
+    if (out->addresses[0].ss_family != AF_INET && out->addresses[0].ss_family != AF_INET6)
+        return mr_fail(err, MR_ERR_USAGE, "descriptor %d: expected a TCP socket", fd);
+    sockets->port = bound_port(fd);
+    write_text(out, sockets);
+    return MR_OK;
+}
+
+static mr_code adopt(mr_slice address, mr_listen_sockets *out, mr_error *err)
+{
+    plan first;
+    uint64_t from, to;
+    *out = (mr_listen_sockets){0};
+    if (!parse_range(mr_slice_from(address, strlen("fd:")), &from, &to))
+        return mr_fail(err, MR_ERR_USAGE, "'%.*s': expected one or two descriptors, as fd:3-4",
+                       MR_SLICE_ARGS(address));
+    MR_TRY(describe((int)from, &first, out, err));
+    for (uint64_t number = from; number <= to; number++) {
+        const int fd = fcntl((int)number, F_DUPFD_CLOEXEC, 0);
+        if (fd < 0) {
+            const int error = errno;
+            mr_listen_close(out);
+            return mr_fail_errno(err, error, "descriptor %llu", (unsigned long long)number);
+        }
+        out->fds[out->count++] = fd;
+    }
+    return MR_OK;
+}
+
 mr_code mr_listen_open(mr_slice address, bool reuse_port, mr_listen_sockets *out, mr_error *err)
 {
     plan wanted;
+    if (mr_listen_is_inherited(address)) return adopt(address, out, err);
     MR_TRY(parse(address, &wanted, err));
     for (int tries = 1;; tries++) {
         if (open_all(&wanted, reuse_port, out)) break;

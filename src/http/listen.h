@@ -7,6 +7,8 @@
  *     0.0.0.0:9090, [::]:9090         all of one family
  *     *:9090                          all of both
  *
+ *     fd:3, fd:3-4                    listening sockets that were handed to this process
+ *
  * Port 0 is any free port, the same for both families.
  *
  * Thread: pure but for the sockets it opens. */
@@ -26,7 +28,11 @@ typedef struct mr_listen_sockets {
     char text[64]; /* "127.0.0.1:9090", the first one as bound */
 } mr_listen_sockets;
 
-/* Binds and listens, non-blocking. A pair goes on with IPv4 alone where there is no IPv6.
+/* Whether `address` names sockets that exist already. */
+bool mr_listen_is_inherited(mr_slice address);
+
+/* Binds and listens, non-blocking; or duplicates what was handed over, so that others may do so
+ * too. A pair goes on with IPv4 alone where there is no IPv6.
  * MR_ERR_USAGE when `address` is malformed. */
 MR_NODISCARD mr_code mr_listen_open(mr_slice address, bool reuse_port, mr_listen_sockets *out,
                                     mr_error *err);

@@ -2,6 +2,7 @@
  *
  * Writes answers into a request's `out`; sending them is connection.c's part. */
 #include <stdio.h>
+#include <strings.h>
 #include <time.h>
 
 #include "core/json.h"
@@ -153,6 +154,24 @@ static mr_code put_connection(const mr_http_request *request, mr_buffer *out)
     return MR_OK;
 }
 
+static bool has_line(const mr_http_response *response, const char *name)
+{
+    for (size_t i = 0; i < response->line_count; i++)
+        if (strcasecmp(response->lines[i].name, name) == 0) return true;
+    return false;
+}
+
+static mr_code put_lines(const mr_http_options *options, const mr_http_response *response,
+                         mr_buffer *out)
+{
+    for (size_t i = 0; i < response->line_count; i++)
+        MR_TRY(put_line(out, mr_slice_text(response->lines[i].name), response->lines[i].value));
+    for (size_t i = 0; i < options->line_count; i++)
+        if (!has_line(response, options->lines[i].name))
+            MR_TRY(put_line(out, mr_slice_text(options->lines[i].name), options->lines[i].value));
+    return MR_OK;
+}
+
 static mr_code put_head(mr_http_request *request, const mr_http_response *response,
                         body_framing framing)
 {
@@ -165,8 +184,7 @@ static mr_code put_head(mr_http_request *request, const mr_http_response *respon
     if (response->content_type.len > 0)
         MR_TRY(put_line(out, MR_SLICE("Content-Type"), response->content_type));
     MR_TRY(put_framing(response, framing, out));
-    for (size_t i = 0; i < response->line_count; i++)
-        MR_TRY(put_line(out, mr_slice_text(response->lines[i].name), response->lines[i].value));
+    MR_TRY(put_lines(&server->options, response, out));
     if (server->options.send_request_id) {
         char id[MR_HTTP_ID_BYTES];
         MR_TRY(put_line(out, MR_SLICE("X-Request-Id"), mr_http_request_id_text(request, id)));

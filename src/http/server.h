@@ -52,10 +52,13 @@ typedef struct mr_http_options {
     mr_slice address;            /* see http/listen.h */
     const mr_http_route *routes; /* borrowed until close; the first that fits serves */
     size_t route_count;
-    mr_metrics *metrics;   /* borrowed until close */
-    mr_http_limits limits; /* MR_HTTP_LIMITS_DEFAULT */
-    mr_slice name;         /* of the Server header, a literal; empty: none */
-    mr_http_tls *tls;      /* NULL: without; borrowed until close, see http/tls.h */
+    mr_metrics *metrics;       /* borrowed until close */
+    mr_http_limits limits;     /* MR_HTTP_LIMITS_DEFAULT */
+    mr_slice name;             /* of the Server header, a literal; empty: none */
+    const mr_http_line *lines; /* headers of every answer that does not set them itself; values
+                                  without control characters; borrowed until close */
+    size_t line_count;
+    mr_http_tls *tls; /* NULL: without; borrowed until close, see http/tls.h */
     bool reuse_port;
     bool send_request_id;                  /* X-Request-Id: the id in 16 hexadecimal digits */
     const mr_http_error_code *error_codes; /* borrowed until close; before the usual ones */

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/nearest.h"
+#include "core/option_tree.h"
 
 #define DEFAULT_METRICS_HOST "127.0.0.1"
 
@@ -49,13 +50,19 @@ mr_code mr_config_note_add(mr_pipeline_config *config, bool warning, mr_error *e
 typedef struct loader {
     mr_pipeline_config *config;
     const mr_tree *tree;
-    mr_option_origin origin;
+    mr_option_tree from;
 } loader;
+
+static loader loader_of(mr_pipeline_config *config, const mr_tree *tree, mr_option_origin origin)
+{
+    return (loader){.config = config,
+                    .tree = tree,
+                    .from = {.options = &config->options, .tree = tree, .origin = origin}};
+}
 
 static mr_code fail_at(const loader *l, uint32_t line, uint32_t column, mr_error *err)
 {
-    if (err != NULL) mr_error_prefix(err, "%s:%u:%u", l->tree->name, line, column);
-    return MR_ERR_USAGE;
+    return mr_option_tree_fail(&l->from, line, column, err);
 }
 
 static mr_code fail_node(const loader *l, const mr_node *node, mr_error *err)
@@ -65,74 +72,12 @@ static mr_code fail_node(const loader *l, const mr_node *node, mr_error *err)
 
 static mr_code from_node(const loader *l, const mr_node *node, mr_option_from *out, mr_error *err)
 {
-    const char *where = mr_tree_where(l->tree, node->line, node->column, l->config->arena);
-    if (where == NULL) return mr_arena_fail(l->config->arena, err);
-    *out = (mr_option_from){.origin = l->origin, .where = where};
-    return MR_OK;
-}
-
-/* "section.key", or the key alone at the top. */
-static mr_code path_of(const loader *l, const char *section, mr_slice key, mr_slice *out,
-                       mr_error *err)
-{
-    *out = key;
-    if (section == NULL) return MR_OK;
-    const char *path = mr_arena_printf(l->config->arena, "%s.%.*s", section, MR_SLICE_ARGS(key));
-    if (path == NULL) return mr_arena_fail(l->config->arena, err);
-    *out = mr_slice_text(path);
-    return MR_OK;
+    return mr_option_tree_from(&l->from, node, out, err);
 }
 
 static mr_code need_scalar(const loader *l, const mr_node *node, mr_slice path, mr_error *err)
 {
-    if (node->kind == MR_NODE_SCALAR) return MR_OK;
-    mr_fail(err, MR_ERR_USAGE, "%.*s: expected a plain value", MR_SLICE_ARGS(path));
-    return fail_node(l, node, err);
-}
-
-/* A key that is not built is refused whatever its value looks like, unless it is empty. */
-static mr_code refuse(const loader *l, const mr_option *option, const mr_node *node, mr_error *err)
-{
-    if (node->count == 0) return MR_OK;
-    mr_fail(err, MR_ERR_USAGE, "%s: not supported yet: %s", option->name, option->note);
-    return fail_node(l, node, err);
-}
-
-static mr_code set_list(const loader *l, mr_slice path, const mr_node *list, mr_error *err)
-{
-    for (const mr_node_entry *e = list->first; e != NULL; e = e->next) {
-        mr_option_from from;
-        MR_TRY(need_scalar(l, e->value, path, err));
-        MR_TRY(from_node(l, e->value, &from, err));
-        MR_TRY(mr_options_append(&l->config->options, path, e->value->text, from, err));
-    }
-    return MR_OK;
-}
-
-static mr_code set_map(const loader *l, mr_slice path, const mr_node *map, mr_error *err)
-{
-    for (const mr_node_entry *e = map->first; e != NULL; e = e->next) {
-        mr_option_from from;
-        MR_TRY(need_scalar(l, e->value, path, err));
-        MR_TRY(from_node(l, e->value, &from, err));
-        MR_TRY(mr_options_put(&l->config->options, path, e->key, e->value->text, from, err));
-    }
-    return MR_OK;
-}
-
-static mr_code set_option(const loader *l, const mr_option *option, mr_slice path,
-                          const mr_node *node, mr_error *err)
-{
-    if (node->kind != MR_NODE_SCALAR && (option->flags & MR_OPTION_REFUSED) != 0)
-        return refuse(l, option, node, err);
-    if (node->kind == MR_NODE_LIST && option->type == MR_OPTION_LIST)
-        return set_list(l, path, node, err);
-    if (node->kind == MR_NODE_MAP && option->type == MR_OPTION_MAP)
-        return set_map(l, path, node, err);
-    MR_TRY(need_scalar(l, node, path, err));
-    mr_option_from from;
-    MR_TRY(from_node(l, node, &from, err));
-    return mr_options_set(&l->config->options, path, node->text, from, err);
+    return mr_option_tree_need_scalar(&l->from, node, path, err);
 }
 
 static const char *const section_names[] = {
@@ -180,13 +125,13 @@ static mr_code load_key(const loader *l, const char *section, const mr_node_entr
 {
     mr_slice path;
     if (mr_node_is_null(e->value)) return MR_OK;
-    MR_TRY(path_of(l, section, e->key, &path, err));
+    MR_TRY(mr_option_tree_path(&l->from, section, e->key, &path, err));
     const mr_option *option = mr_option_find(mr_config_table, path);
     const bool is_section = mr_option_is_section(mr_config_table, path);
     const bool takes_map = option != NULL && option->type == MR_OPTION_MAP;
     if (is_section && !takes_map && e->value->kind == MR_NODE_MAP)
         return load_section(l, path.ptr, e->value, err);
-    if (option != NULL) return set_option(l, option, path, e->value, err);
+    if (option != NULL) return mr_option_tree_set(&l->from, option, path, e->value, err);
     if (is_section) {
         mr_fail(err, MR_ERR_USAGE, "%.*s: expected a mapping", MR_SLICE_ARGS(path));
         return fail_node(l, e->value, err);
@@ -341,7 +286,7 @@ static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *
 mr_code mr_config_from_tree(mr_pipeline_config *config, const mr_tree *tree,
                             mr_option_origin origin, mr_error *err)
 {
-    const loader l = {.config = config, .tree = tree, .origin = origin};
+    const loader l = loader_of(config, tree, origin);
     MR_TRY(need_map(&l, tree->root, "configuration", err));
     for (const mr_node_entry *e = tree->root->first; e != NULL; e = e->next)
         MR_TRY(load_root_key(&l, e, err));
@@ -359,7 +304,7 @@ bool mr_config_tree_is_end(const mr_tree *tree)
 mr_code mr_config_end_from_tree(mr_pipeline_config *config, mr_endpoint *end, const mr_tree *tree,
                                 mr_option_origin origin, mr_error *err)
 {
-    const loader l = {.config = config, .tree = tree, .origin = origin};
+    const loader l = loader_of(config, tree, origin);
     const char *other = end == &config->source ? "destination" : "source";
     MR_TRY(need_map(&l, tree->root, "configuration", err));
     if (mr_node_get(tree->root, other) != NULL) {
@@ -375,7 +320,7 @@ mr_code mr_config_end_from_tree(mr_pipeline_config *config, mr_endpoint *end, co
 mr_code mr_config_settings_from_tree(mr_pipeline_config *config, mr_endpoint *end,
                                      const mr_tree *tree, mr_option_origin origin, mr_error *err)
 {
-    const loader l = {.config = config, .tree = tree, .origin = origin};
+    const loader l = loader_of(config, tree, origin);
     return add_all_settings(&l, end, tree->root, end->role, false, err);
 }
 
