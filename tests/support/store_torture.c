@@ -23,8 +23,9 @@ typedef enum kind {
 } kind;
 
 typedef struct operation {
-    uint64_t first;           /* number of its first message */
-    int64_t position, global; /* as answered, of its first message */
+    uint64_t first;                 /* number of its first message */
+    int64_t global;                 /* as answered, of its first message */
+    int64_t positions[AT_ONCE_MAX]; /* as answered, of each */
     int64_t expected;
     uint8_t kind, count, stream, outcome;
 } operation;
@@ -146,6 +147,22 @@ static int64_t number_in(mr_slice text, const char *name)
     return mr_json_step(&rest, &value) ? mr_json_int(value) : INT64_MIN;
 }
 
+/* What an answer says about where the messages are: an object for one, first and last of one stream
+ * for several, a list for several streams. */
+static void note_positions(operation *op, mr_slice answer)
+{
+    const bool listed = op->kind == KIND_APPEND;
+    op->global = number_in(answer, listed ? "\"firstGlobalPosition\":" : "\"globalPosition\":");
+    const int64_t first = number_in(answer, listed ? "\"firstPosition\":" : "\"position\":");
+    for (unsigned i = 0; i < op->count; i++) {
+        op->positions[i] = first + i;
+        if (op->kind == KIND_BATCH)
+            op->positions[i] = number_in(mr_json_item(answer, i), "\"position\":");
+    }
+    if (listed && number_in(answer, "\"lastPosition\":") != first + op->count - 1)
+        op->positions[0] = INT64_MIN; /* found to be wrong later */
+}
+
 /* Sends `op` and notes what came of it; false when the server is gone. */
 static bool carry_out(mr_torture_writer *writer, mr_store_client *client, operation *op)
 {
@@ -156,9 +173,8 @@ static bool carry_out(mr_torture_writer *writer, mr_store_client *client, operat
         mr_store_client_send(client, mr_buffer_slice(&writer->request), &answer);
     if (status == 200) {
         op->outcome = MR_TORTURE_ACKNOWLEDGED;
-        op->position = number_in(answer, "\"position\":");
-        op->global = number_in(answer, "\"globalPosition\":");
-        if (op->kind == KIND_GUARDED) writer->versions[op->stream] = op->position;
+        note_positions(op, answer);
+        if (op->kind == KIND_GUARDED) writer->versions[op->stream] = op->positions[0];
         atomic_fetch_add(&torture->acknowledged, 1);
     } else if (status == 409) {
         op->outcome = MR_TORTURE_REFUSED;
@@ -325,18 +341,18 @@ static void check_operation(const mr_torture_writer *writer, const operation *op
                          stream_of(op, i));
     }
     const char *wrong = NULL;
+    for (unsigned i = 0; i < op->count && op->outcome == MR_TORTURE_ACKNOWLEDGED; i++)
+        if (op->positions[i] != places[i].position || op->global + i != places[i].global)
+            wrong = "is not where the answer said";
     if (there != 0 && there != op->count) wrong = "is there in part";
     if (op->outcome == MR_TORTURE_ACKNOWLEDGED && there != op->count)
         wrong = "was acknowledged and is lost";
     if (op->outcome == MR_TORTURE_REFUSED && there != 0) wrong = "was refused and is there";
-    if (op->outcome == MR_TORTURE_ACKNOWLEDGED && op->count == 1 &&
-        (op->position != places[0].position || op->global != places[0].global))
-        wrong = "is not where the answer said";
     if (wrong != NULL)
         MR_TEST_FAIL("operation of kind %u, writer %u, message %" PRIu64
                      " %s: %u of %u messages found, position %" PRId64 " answered %" PRId64 "\n",
                      op->kind, writer->number, op->first, wrong, there, op->count,
-                     places[0].position, op->position);
+                     places[0].position, op->positions[0]);
     for (unsigned i = 1; i < there; i++) /* atomic ones are next to each other */
         if (places[i].global != places[0].global + i)
             MR_TEST_FAIL("messages of one operation are apart\n");
