@@ -310,3 +310,70 @@ MR_TEST(calls_are_counted_by_method_and_result)
     mr_buffer_done(&page);
     rpc_fixture_close(&f);
 }
+
+/* --- Nonsense --------------------------------------------------------------------------------- */
+
+static const char *const seeds[] = {
+    "[\"stream.write\",\"a-1\",{\"type\":\"T\",\"data\":{\"a\":[1,\"\\u00e9\"]},\"metadata\":{}},"
+    "{\"id\":\"01890a5d-ac96-774b-bcce-b302099a8051\",\"expectedVersion\":-1}]",
+    "[\"stream.append\",\"a-1\",[{\"type\":\"T\",\"data\":{}}],{\"expectedVersion\":0}]",
+    "[\"batch.write\",[[\"a-1\",{\"type\":\"T\",\"data\":{}},{\"expectedVersion\":1}],[\"b\",{}]]]",
+    "[\"stream.get\",\"a-1\",{\"position\":1.5e1,\"batchSize\":-1,\"backwards\":true,\"type\":"
+    "\"T\"}]",
+    "[\"category.get\",\"a\",{\"correlation\":\"w\",\"consumerGroup\":{\"member\":0,\"size\":2}}]",
+    "[\"ns.streams\",{\"prefix\":\"a\",\"limit\":7,\"cursor\":\"a-0\"}]",
+    "[\"ns.create\",\"x\",{\"description\":\"d\",\"token\":\"ns_eA_0\",\"metadata\":{\"a\": 1}}]",
+    "[\"consumer.set\",\"c\",7]",
+    "[\"retention.set\",\"a\",{\"maxAge\":7,\"maxCount\":7}]",
+};
+
+static uint64_t draw(uint64_t *state)
+{
+    *state ^= *state << 13;
+    *state ^= *state >> 7;
+    *state ^= *state << 17;
+    return *state;
+}
+
+/* Changes, removes or repeats bytes of `text`, a little of each. */
+static size_t mutate(char *text, size_t len, uint64_t *state)
+{
+    static const char bytes[] = "\"\\{}[]:,0-9.eEun\x00\x1f\x80\xff tf";
+    for (uint64_t left = draw(state) % 4 + 1; left > 0; left--) {
+        const size_t at = draw(state) % len;
+        switch (draw(state) % 4) {
+        case 0: text[at] = bytes[draw(state) % (sizeof bytes - 1)]; break;
+        case 1: text[at] = (char)draw(state); break;
+        case 2:
+            memmove(text + at, text + at + 1, len - at - 1);
+            len -= len > 1;
+            break;
+        default:
+            if (len > 400) break;
+            memmove(text + at + 1, text + at, len - at);
+            len++;
+        }
+    }
+    return len;
+}
+
+MR_TEST(nonsense_is_answered_with_an_error_or_done)
+{
+    rpc_fixture f;
+    uint64_t state = 88172645463325252u;
+    rpc_fixture_open(&f, &(rpc_fixture_options){0});
+    for (unsigned i = 0; i < 6000; i++) {
+        char text[512];
+        size_t len = strlen(seeds[i % MR_COUNT_OF(seeds)]);
+        memcpy(text, seeds[i % MR_COUNT_OF(seeds)], len);
+        len = mutate(text, len, &state);
+        rpc_fixture_post(&f, (mr_slice){text, len});
+        const bool known = f.status == 200 || f.status == 400 || f.status == 404 ||
+                           f.status == 409 || f.status == 403;
+        if (!known || f.body.len == 0 ||
+            (f.status != 200 && !rpc_like(f.body.ptr, "{\"error\":{*}}")))
+            MR_TEST_FAIL("%.*s\n  says %u %s\n", (int)len, text, f.status, f.body.ptr);
+    }
+    MR_EXPECT_TEXT(rpc_fixture_says(&f, "[\"sys.version\"]"), "200 \"1.2.3\"");
+    rpc_fixture_close(&f);
+}
