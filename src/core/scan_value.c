@@ -2,8 +2,8 @@
  *
  * What scanned values say: decoding, keeping, numbers, members. */
 #include "core/number.h"
-#include "core/utf8.h"
 #include "core/scan.h"
+#include "core/utf8.h"
 
 #define WORD_MAX 64 /* bytes of a key that is asked for */
 /* How much longer a text can become: one wrong byte becomes the three of U+FFFD. */
