@@ -215,10 +215,12 @@ static bool is_in_scope(const mr_read_op *read, const mr_message *message)
     return message->global_position >= read->from && mr_group_owns(read->group, message->stream);
 }
 
-/* Reads what there was at `head`. */
-static void run_read(mr_read_op *read, int64_t head)
+/* Reads what there was at `head`; done() is the caller's. */
+static void look_up(mr_read_op *read, int64_t head)
 {
-    read->seen_global = head;
+    /* A read by a stream's positions says nothing about global ones. */
+    const bool by_position = read->scope == MR_READ_STREAM && !read->by_global;
+    read->seen_global = by_position ? INT64_MAX - 1 : head;
     for (int64_t i = 1; i <= head && !read->op.fault.code; i++) {
         const mr_message message = message_of(i);
         if (!is_in_scope(read, &message)) continue;
@@ -227,9 +229,14 @@ static void run_read(mr_read_op *read, int64_t head)
         read->last_global = i;
         read->stopped = !read->take(read, &message);
         if (!read->stopped && (int64_t)read->taken != read->limit) continue;
-        read->seen_global = i;
+        if (!by_position) read->seen_global = i;
         break;
     }
+}
+
+static void run_read(mr_read_op *read, int64_t head)
+{
+    look_up(read, head);
     read->op.done(&read->op);
 }
 
