@@ -199,8 +199,6 @@ void mr_feed_publish(mr_feed *feed, const mr_op *first, int64_t head)
     }
     feed->head = head;
     if (!told) empty_ring(feed, head);
-    for (mr_feed_watcher *watcher = feed->watchers; watcher != NULL; watcher = watcher->next)
-        watcher->wake(watcher);
     pthread_mutex_unlock(&feed->lock);
 }
 

@@ -201,6 +201,7 @@ static void write_group(mr_space *space, mr_op *first, uint64_t messages)
         next = op->next;
         finish(op);
     }
+    mr_feed_wake(&space->feed);
 }
 
 static void tidy(mr_space *space)

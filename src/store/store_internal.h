@@ -122,7 +122,8 @@ void mr_queue_note_size(mr_space *space);
 void mr_feed_init(mr_feed *feed, int64_t head);
 void mr_feed_done(mr_feed *feed);
 /* Tells what the ops from `first` that have no fault did, once it is durable; `head` is the last
- * global position now. */
+ * global position now. Wakes nobody: mr_feed_wake() comes when the ops are done, so that who waits
+ * for an answer does not wait for all who watch. */
 MR_HOT void mr_feed_publish(mr_feed *feed, const mr_op *first, int64_t head);
 /* Wakes everybody: the space has been deleted. */
 void mr_feed_wake(mr_feed *feed);
