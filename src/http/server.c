@@ -350,11 +350,19 @@ static void free_slabs(mr_http_server *server)
     }
 }
 
+/* A handler may defer once more and be resumed at once. */
+static void run_what_was_resumed(mr_http_server *server)
+{
+    do
+        mr_loop_run_posted(&server->loop);
+    while (server->deferred_count > 0 && atomic_load(&server->loop.posted) != NULL);
+}
+
 void mr_http_server_close(mr_http_server *server)
 {
     if (server == NULL) return;
     mr_http_server_stop(server, 0);
-    if (server->loop.is_open) mr_loop_run_posted(&server->loop);
+    if (server->loop.is_open) run_what_was_resumed(server);
     MR_DCHECK(server->deferred_count == 0);
     MR_DCHECK(server->shared != &server->own || atomic_load(&server->own.bodies_bytes) == 0);
     for (mr_http_request *request = server->spare_requests, *next; request != NULL;

@@ -15,7 +15,8 @@
  * Whoever does not read gets the latest figure when he does.
  *
  * One mr_importer serves any number of loops. Its end, in this order: stop the servers,
- * mr_importer_settle(), close the servers, mr_importer_close(), close the store.
+ * mr_importer_settle(), mr_message_store_finish(), close the servers, mr_importer_close(), close
+ * the store.
  *
  * Thread: open, settle and close belong to one thread; the handler runs on the loops'. */
 #ifndef MR_STORE_IMPORT_H

@@ -381,6 +381,11 @@ static void fill_info(mr_op *op)
 void mr_message_store_submit(mr_message_store *store, mr_op *op)
 {
     op->fault.code = MR_FAULT_NONE;
+    if (store->finished) {
+        mr_op_fail(op, MR_FAULT_CLOSED, 0, "the store is closing");
+        op->done(op);
+        return;
+    }
     if (op->kind >= MR_OP_SPACE_CREATE) {
         op->store = store;
         op->task.run = run_registry;

@@ -37,7 +37,8 @@ typedef struct mr_rpc_options {
 typedef struct mr_rpc mr_rpc;
 
 MR_NODISCARD mr_code mr_rpc_open(const mr_rpc_options *options, mr_rpc **out, mr_error *err);
-/* No request may be under way. NULL is harmless. */
+/* No request may be under way: stop the servers, mr_message_store_finish(), close the servers. NULL
+ * is harmless. */
 void mr_rpc_close(mr_rpc *rpc);
 
 /* An mr_http_handler; `context` is the mr_rpc. Its route is for every method (MR_HTTP_ANY), because

@@ -398,13 +398,15 @@ void mr_service_stop(mr_service *service, uint32_t grace_ms)
     if (service->servers != NULL) mr_http_group_stop(service->servers, grace_ms);
 }
 
-/* In this order: whoever still works for a request gives it back before its server goes. */
+/* In this order: whoever still works for a request gives it back before its server goes, and has no
+ * more to do with that server when it does. */
 void mr_service_close(mr_service *service)
 {
     if (service == NULL) return;
     mr_service_stop(service, 0);
     if (service->subscriptions != NULL) mr_subscriptions_settle(service->subscriptions);
     if (service->importer != NULL) mr_importer_settle(service->importer);
+    if (service->store != NULL) mr_message_store_finish(service->store);
     if (service->servers != NULL) mr_http_group_close(service->servers);
     mr_http_tls_close(service->tls);
     mr_importer_close(service->importer);

@@ -136,3 +136,29 @@ MR_TEST(opening_without_memory_fails_cleanly_at_each_allocation)
         if (!hit) break;
     }
 }
+
+MR_TEST(a_store_that_has_finished_refuses_everything_at_once)
+{
+    mr_error err;
+    char token[MR_TOKEN_TEXT_MAX + 1];
+    mr_default_space what;
+    mr_service *service = open_in(NULL);
+    mr_message_store *store = mr_service_store(service);
+    MR_EXPECT_OK(
+        mr_service_default_space(service, mr_slice_text(ZEROS), false, &what, token, &err));
+    mr_space *space = mr_message_store_find(store, MR_SLICE("default"));
+    mr_message_store_finish(store);
+    mr_message_store_finish(store);
+    mr_new_message message = {
+        .stream = MR_SLICE("a"), .type = MR_SLICE("T"), .data = MR_SLICE("{}")};
+    mr_append_op append = {
+        .op = {.kind = MR_OP_APPEND, .space = space}, .messages = &message, .count = 1};
+    MR_EXPECT_CODE(mr_message_store_call(store, &append.op, &err), MR_ERR_CLOSED);
+    mr_version_op version = {.op = {.kind = MR_OP_VERSION, .space = space},
+                             .stream = MR_SLICE("a")};
+    MR_EXPECT_CODE(mr_message_store_call(store, &version.op, &err), MR_ERR_CLOSED);
+    mr_space_op rotate = {.op = {.kind = MR_OP_SPACE_ROTATE}, .id = MR_SLICE("default")};
+    MR_EXPECT_CODE(mr_message_store_call(store, &rotate.op, &err), MR_ERR_CLOSED);
+    mr_space_release(space);
+    mr_service_close(service);
+}

@@ -501,6 +501,7 @@ static void stop_clock(mr_message_store *store)
     pthread_cond_signal(&store->clock_wake);
     pthread_mutex_unlock(&store->clock_lock);
     pthread_join(store->clock, NULL);
+    store->clock_runs = false;
 }
 
 static void close_spaces(mr_message_store *store)
@@ -513,12 +514,18 @@ static void close_spaces(mr_message_store *store)
     mr_mem_free(store->slots);
 }
 
-void mr_message_store_close(mr_message_store *store)
+void mr_message_store_finish(mr_message_store *store)
 {
-    if (store == NULL) return;
     stop_clock(store);
     mr_pool_stop(&store->readers); /* their done() may submit writes, not the other way round */
     mr_pool_stop(&store->writers);
+    store->finished = true;
+}
+
+void mr_message_store_close(mr_message_store *store)
+{
+    if (store == NULL) return;
+    mr_message_store_finish(store);
     close_spaces(store);
     store->ops->close(store->backend);
     pthread_mutex_destroy(&store->lock);

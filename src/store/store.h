@@ -60,7 +60,11 @@ typedef struct mr_space mr_space;
  * directory open. */
 MR_NODISCARD mr_code mr_message_store_open(const mr_message_store_options *options,
                                            mr_message_store **out, mr_error *err);
-/* Finishes what was submitted, ends the threads, closes the databases. No spaces may be referenced
+/* Finishes what was submitted and ends the threads: when it returns, every done() has returned.
+ * What is submitted later fails with MR_FAULT_CLOSED at once. Nobody else may submit meanwhile, but
+ * for done() functions. Harmless twice. */
+void mr_message_store_finish(mr_message_store *store);
+/* Finishes if need be, closes the databases. No spaces may be referenced
  * but by ops under way. NULL is harmless. */
 void mr_message_store_close(mr_message_store *store);
 

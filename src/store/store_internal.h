@@ -90,7 +90,8 @@ struct mr_message_store {
     bool clock_runs;
     pthread_mutex_t clock_lock;
     pthread_cond_t clock_wake;
-    bool closing; /* under clock_lock */
+    bool closing;  /* under clock_lock */
+    bool finished; /* the threads have ended; set and from then on read by who closes */
     mr_store_counters count;
 };
 

@@ -24,8 +24,8 @@
  * begins again at its `position`.
  *
  * One mr_subscriptions serves any number of loops; what belongs to a loop is touched by its thread
- * alone. The end, in this order: stop the servers, mr_subscriptions_settle(), close the servers,
- * mr_subscriptions_close(), close the store.
+ * alone. The end, in this order: stop the servers, mr_subscriptions_settle(),
+ * mr_message_store_finish(), close the servers, mr_subscriptions_close(), close the store.
  *
  * Thread: open, settle and close belong to one thread; the handler runs on the loops'. */
 #ifndef MR_STORE_SUBSCRIBE_H

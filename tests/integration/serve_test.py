@@ -129,6 +129,45 @@ def what_does_not_finish_is_cut_after_the_grace_time():
     expect(0.25 < seconds < (30 if sanitized() else 2), "%.2f s" % seconds)
 
 
+def write_until_refused(port, stream, acknowledged):
+    """Writes on one connection, several requests at a time, until it ends; counts what was answered."""
+    body = json.dumps(["stream.write", stream, {"type": "T", "data": {}}]).encode()
+    request = b"POST /rpc?token=%s HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (ZEROS.encode(), len(body), body)
+    try:
+        with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+            while True:
+                peer.sendall(request * 8)
+                answers = b""
+                while answers.count(b'"position":') < 8:
+                    piece = peer.recv(65536)
+                    acknowledged[stream] = acknowledged.get(stream, 0) + piece.count(b'"globalPosition":')
+                    if not piece:
+                        return
+                    answers += piece
+    except OSError:
+        pass
+
+
+@test
+def stopped_under_load_and_cut_it_keeps_what_it_acknowledged():
+    for grace in ("1ms", "10s"):
+        acknowledged = {}
+        server = Server("--data-dir", "d" + grace, "--token", ZEROS, "--shutdown-grace", grace)
+        writers = [threading.Thread(target=write_until_refused, args=(server.port, "a-%d" % n, acknowledged))
+                   for n in range(16)]
+        for writer in writers:
+            writer.start()
+        time.sleep(0.3)
+        server.stop()
+        for writer in writers:
+            writer.join()
+        expect(sum(acknowledged.values()) > 100, acknowledged)
+        with Server("--data-dir", "d" + grace, "--token", ZEROS) as server:
+            for stream, count in acknowledged.items():
+                version = server.call("stream.version", stream, token=ZEROS)
+                expect(version >= count - 1, "%s: %d were acknowledged, its version is %s" % (stream, count, version))
+
+
 @test
 def a_second_signal_does_not_wait():
     server = Server("--data-dir", "d", "--token", ZEROS)
