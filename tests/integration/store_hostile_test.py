@@ -113,7 +113,7 @@ def slow_clients_are_cut_off_and_cost_little():
         while open_ones and time.monotonic() < deadline:
             for connection in list(open_ones):
                 try:
-                    if connections.index(connection) % len(kinds) != 3:
+                    if connections.index(connection) % len(kinds) < 2:  # an import may be slow, but not silent
                         connection.send(b" ")
                     if not connection.recv(4096):
                         open_ones.discard(connection)
