@@ -173,6 +173,7 @@ static mr_code read_flag(cursor *c, const char *text, mr_error *err)
 {
     occurrence found;
     MR_TRY(text[1] == '-' ? read_long(c, text, &found, err) : read_short(c, text, &found, err));
+    assert(found.flag != NULL);
     MR_TRY(take_value(c, &found, err));
     return act(c->args, &found, err);
 }
