@@ -12,7 +12,7 @@
 #define MAX_PATH_BYTES 4096
 #define CANCEL_OPS     4096 /* virtual machine steps between two looks at `cancelled` */
 
-/* --- SQLite's memory is ours ------------------------------------------------------------------ */
+/* --- SQLite's memory is ours ---------------------------------------------------------------- */
 
 static int init_code;
 
@@ -36,7 +36,7 @@ static mr_code init(mr_error *err)
                    "SQLite cannot be started: %s", sqlite3_errstr(rc));
 }
 
-/* --- errors ----------------------------------------------------------------------------------- */
+/* --- errors --------------------------------------------------------------------------------- */
 
 static mr_code code_of(int rc)
 {
@@ -93,7 +93,7 @@ mr_code mr_sqlite_fail(const mr_sqlite *db, int rc, const char *purpose, mr_erro
     return mr_fail(err, code, "cannot %s in \"%s\": %s%s", purpose, db->name, text, advice_of(rc));
 }
 
-/* --- opening ---------------------------------------------------------------------------------- */
+/* --- opening -------------------------------------------------------------------------------- */
 
 static void set_name(mr_sqlite *db, const char *path)
 {
@@ -219,7 +219,7 @@ void mr_sqlite_close(mr_sqlite *db)
     mr_sqlite_memory_drop();
 }
 
-/* --- statements ------------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------------- */
 
 mr_code mr_sqlite_exec(mr_sqlite *db, const char *sql, const char *purpose, mr_error *err)
 {
@@ -326,7 +326,7 @@ void mr_sqlite_interrupt(mr_sqlite *db)
     sqlite3_interrupt(db->handle);
 }
 
-/* --- names ------------------------------------------------------------------------------------ */
+/* --- names ---------------------------------------------------------------------------------- */
 
 mr_code mr_sqlite_quote(mr_buffer *sql, mr_slice name, mr_error *err)
 {

@@ -94,7 +94,7 @@ MR_NODISCARD mr_code mr_sqlite_commit(mr_sqlite *db, mr_error *err);
 void mr_sqlite_rollback(mr_sqlite *db);
 bool mr_sqlite_in_transaction(const mr_sqlite *db);
 
-/* --- statements ------------------------------------------------------------------------------- */
+/* --- statements ----------------------------------------------------------------------------- */
 
 /* Compiles exactly one statement. MR_ERR_USAGE when SQLite does not understand it or more follows.
  */
@@ -182,7 +182,7 @@ MR_INLINE mr_slice mr_sqlite_column_blob(const mr_sqlite_stmt *stmt, int at)
     return (mr_slice){bytes, bytes != NULL ? (size_t)sqlite3_column_bytes(stmt->handle, at) : 0};
 }
 
-/* --- the rest --------------------------------------------------------------------------------- */
+/* --- the rest ------------------------------------------------------------------------------- */
 
 /* Appends `name` as SQL: "a" in quotes, quotes inside doubled. MR_ERR_INPUT for a NUL byte, which
  * SQL cannot spell. */

@@ -10,7 +10,7 @@
 #define YEAR_9999_S INT64_C(253402300799)
 #define US_PER_S    INT64_C(1000000)
 
-/* --- Values ----------------------------------------------------------------------------------- */
+/* --- Values --------------------------------------------------------------------------------- */
 
 mr_code mr_answer_raw(mr_buffer *out, mr_slice bytes)
 {
@@ -83,7 +83,7 @@ mr_code mr_answer_time(mr_buffer *out, int64_t time_us)
     return MR_OK;
 }
 
-/* --- Messages --------------------------------------------------------------------------------- */
+/* --- Messages ------------------------------------------------------------------------------- */
 
 static mr_code put_id(mr_buffer *out, const mr_message_id *id)
 {
@@ -130,7 +130,7 @@ mr_code mr_answer_message(mr_buffer *out, const mr_message *message, bool stream
     return mr_buffer_append_byte(out, ']', NULL);
 }
 
-/* --- Errors ----------------------------------------------------------------------------------- */
+/* --- Errors --------------------------------------------------------------------------------- */
 
 static void write_error(mr_json_out *json, const mr_answer_error *error)
 {

@@ -19,8 +19,7 @@ typedef struct work {
     mr_sqlite registry; /* the copy */
 } work;
 
-/* --- one database -------------------------------------------------------------------------------
- */
+/* --- one database --------------------------------------------------------------------------- */
 
 static mr_code copy_pages(mr_sqlite *from, mr_sqlite *to, mr_error *err)
 {
@@ -72,8 +71,7 @@ static mr_code size_of(mr_sqlite *db, uint64_t *out, mr_error *err)
     return MR_OK;
 }
 
-/* --- namespaces ---------------------------------------------------------------------------------
- */
+/* --- namespaces ----------------------------------------------------------------------------- */
 
 static mr_code change_registry(work *w, const char *sql, const char *id, const char *place,
                                mr_error *err)
@@ -152,8 +150,7 @@ static mr_code copy_spaces(work *w, mr_error *err)
     return MR_OK;
 }
 
-/* --- the whole ----------------------------------------------------------------------------------
- */
+/* --- the whole ------------------------------------------------------------------------------ */
 
 /* Makes the names in a directory durable; the files are, by their commits. */
 static mr_code sync_dir(const char *path, mr_error *err)

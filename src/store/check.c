@@ -64,8 +64,7 @@ static mr_code each_row(work *w, const char *sql, take_row *take, mr_error *err)
     return rc;
 }
 
-/* --- what each query finds ----------------------------------------------------------------------
- */
+/* --- what each query finds ------------------------------------------------------------------ */
 
 static mr_slice shown(mr_slice name)
 {
@@ -209,8 +208,7 @@ static const struct {
      "SELECT global_position, data, metadata FROM messages", take_body},
 };
 
-/* --- one namespace ------------------------------------------------------------------------------
- */
+/* --- one namespace -------------------------------------------------------------------------- */
 
 static mr_code check_tables(work *w, mr_error *err)
 {
@@ -262,8 +260,7 @@ static void check_space(mr_check *check, const mr_data_space *space)
     if (check->done != NULL) check->done(check, &w.space);
 }
 
-/* --- files --------------------------------------------------------------------------------------
- */
+/* --- files ---------------------------------------------------------------------------------- */
 
 /* The paths of all databases, sorted. */
 typedef struct path_list {

@@ -22,8 +22,7 @@ void mr_feed_done(mr_feed *feed)
     pthread_mutex_destroy(&feed->lock);
 }
 
-/* --- Entries -------------------------------------------------------------------------------------
- */
+/* --- Entries -------------------------------------------------------------------------------- */
 
 const mr_feed_entry *mr_feed_next(mr_slice bytes, const mr_feed_entry *entry)
 {
@@ -80,7 +79,7 @@ static mr_feed_entry entry_of(const mr_message *message, bool body)
     return entry;
 }
 
-/* --- The ring, under the lock ----------------------------------------------------------------- */
+/* --- The ring, under the lock --------------------------------------------------------------- */
 
 static void empty_ring(mr_feed *feed, int64_t kept_after)
 {
@@ -202,7 +201,7 @@ void mr_feed_publish(mr_feed *feed, const mr_op *first, int64_t head)
     pthread_mutex_unlock(&feed->lock);
 }
 
-/* --- Watchers --------------------------------------------------------------------------------- */
+/* --- Watchers ------------------------------------------------------------------------------- */
 
 mr_code mr_feed_watch(mr_space *space, mr_feed_watcher *watcher, mr_error *err)
 {

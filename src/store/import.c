@@ -17,7 +17,7 @@ struct mr_importer {
     atomic_uint ops; /* under way in the store: counted down by the last thing a done() does */
 };
 
-/* --- Sessions --------------------------------------------------------------------------------- */
+/* --- Sessions ------------------------------------------------------------------------------- */
 
 static mr_import_batch *batch_open(mr_import_session *session)
 {
@@ -74,7 +74,7 @@ static mr_import_session *session_open(mr_importer *importer, mr_http_request *r
     return session;
 }
 
-/* --- The store's side ------------------------------------------------------------------------- */
+/* --- The store's side ----------------------------------------------------------------------- */
 
 static void submit(mr_import_session *session, mr_op *op, mr_op_kind kind, void (*done)(mr_op *op))
 {
@@ -148,7 +148,7 @@ static void committed(mr_loop_job *job)
     go_on(session);
 }
 
-/* --- Going on --------------------------------------------------------------------------------- */
+/* --- Going on ------------------------------------------------------------------------------- */
 
 static void commit(mr_import_session *session)
 {
@@ -194,7 +194,7 @@ static void go_on(mr_import_session *session)
     mr_import_report(session);
 }
 
-/* --- The request's side ----------------------------------------------------------------------- */
+/* --- The request's side --------------------------------------------------------------------- */
 
 static void on_piece(mr_http_request *request, mr_slice bytes, void *context)
 {
@@ -264,7 +264,7 @@ static void begin(mr_http_request *request, mr_import_session *session)
     mr_http_body_begin(request, &body_events, session);
 }
 
-/* --- With force=true -------------------------------------------------------------------------- */
+/* --- With force=true ------------------------------------------------------------------------ */
 
 static void cleared(mr_http_request *request, void *context)
 {
@@ -321,7 +321,7 @@ void mr_import_serve(mr_http_request *request, void *context)
     submit(session, &session->clear.op, MR_OP_CLEAR, on_cleared);
 }
 
-/* --- The importer ----------------------------------------------------------------------------- */
+/* --- The importer --------------------------------------------------------------------------- */
 
 mr_code mr_importer_open(mr_message_store *store, const mr_auth *auth, mr_importer **out,
                          mr_error *err)

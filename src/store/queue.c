@@ -11,7 +11,7 @@
 #define GROUP_MESSAGES_MAX 8192u
 #define RETENTION_STEP     2000u /* messages that retention removes in one transaction */
 
-/* --- The queue -------------------------------------------------------------------------------- */
+/* --- The queue ------------------------------------------------------------------------------ */
 
 /* Who sets `scheduled` owns the writer. The queue itself holds a reference meanwhile, for the ops'
  * own are given back by their done(). */
@@ -67,7 +67,7 @@ static void fail_all(mr_op *first, mr_fault_code code, const mr_error *error)
     }
 }
 
-/* --- Opening and closing ---------------------------------------------------------------------- */
+/* --- Opening and closing -------------------------------------------------------------------- */
 
 void mr_queue_close_space(mr_space *space)
 {
@@ -140,7 +140,7 @@ static mr_code open_writer(mr_space *space, mr_error *err)
     return MR_OK;
 }
 
-/* --- Writing ---------------------------------------------------------------------------------- */
+/* --- Writing -------------------------------------------------------------------------------- */
 
 static size_t messages_of(const mr_op *op)
 {
@@ -315,7 +315,7 @@ void mr_queue_init_space(mr_space *space)
     space->maintain.space = space;
 }
 
-/* --- Reading ---------------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------------------------- */
 
 static mr_backend_reader *take_reader(mr_space *space, mr_error *err)
 {
@@ -360,7 +360,7 @@ static void run_read(mr_task *task)
     finish(op);
 }
 
-/* --- Submitting ------------------------------------------------------------------------------- */
+/* --- Submitting ----------------------------------------------------------------------------- */
 
 static void run_registry(mr_task *task)
 {

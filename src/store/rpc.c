@@ -8,7 +8,7 @@
 #include "core/mem.h"
 #include "store/rpc_internal.h"
 
-/* --- Tables ----------------------------------------------------------------------------------- */
+/* --- Tables --------------------------------------------------------------------------------- */
 
 /* The busiest first: they are looked for in this order. */
 const rpc_method rpc_methods[] = {
@@ -59,7 +59,7 @@ static const struct {
     [RPC_UNAVAILABLE] = {"UNAVAILABLE", 503},
 };
 
-/* --- Opening, figures ------------------------------------------------------------------------- */
+/* --- Opening, figures ----------------------------------------------------------------------- */
 
 static mr_slice method_name(size_t method)
 {
@@ -148,7 +148,7 @@ static void count_call(mr_rpc *rpc, size_t method, rpc_code code, int64_t starte
     mr_buckets_observe(rpc->seconds[method], took_ns > 0 ? (uint64_t)took_ns : 0);
 }
 
-/* --- The end of a call ------------------------------------------------------------------------ */
+/* --- The end of a call ---------------------------------------------------------------------- */
 
 void rpc_end(rpc_call *call, rpc_code code)
 {
@@ -206,7 +206,7 @@ void rpc_answer(rpc_call *call)
     rpc_end(call, RPC_OK);
 }
 
-/* --- Namespaces and ops ----------------------------------------------------------------------- */
+/* --- Namespaces and ops --------------------------------------------------------------------- */
 
 bool rpc_has_space(rpc_call *call)
 {
@@ -295,7 +295,7 @@ bool rpc_succeeded(rpc_call *call)
     return rpc_refuse(call, RPC_INTERNAL_ERROR, "the storage gave an unknown result");
 }
 
-/* --- The order of checks ---------------------------------------------------------------------- */
+/* --- The order of checks -------------------------------------------------------------------- */
 
 static bool refuse_json(rpc_call *call, const mr_scan *scan)
 {

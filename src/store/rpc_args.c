@@ -3,7 +3,7 @@
  * Arguments and options of /rpc: each is checked and named in the error it earns. */
 #include "store/rpc_internal.h"
 
-/* --- Arguments -------------------------------------------------------------------------------- */
+/* --- Arguments ------------------------------------------------------------------------------ */
 
 bool rpc_name_of(rpc_call *call, const mr_scan_value *value, const char *what, bool may_be_empty,
                  mr_slice *out)
@@ -48,7 +48,7 @@ bool rpc_options_of(rpc_call *call, size_t index, const char *const *keys, size_
     return true;
 }
 
-/* --- Options ---------------------------------------------------------------------------------- */
+/* --- Options -------------------------------------------------------------------------------- */
 
 bool rpc_option_i64(rpc_call *call, const mr_scan_value *value, const char *what, int64_t *out)
 {
@@ -95,7 +95,7 @@ bool rpc_option_batch(rpc_call *call, const mr_scan_value *value, int64_t *out)
     return true;
 }
 
-/* --- Values that are stored ------------------------------------------------------------------- */
+/* --- Values that are stored ----------------------------------------------------------------- */
 
 /* Room in the output's memory, which is not needed before the answer: reserved once for as much as
  * all values of the body can need, so that it does not move. */

@@ -117,7 +117,7 @@ struct rpc_call {
     bool sets_quota;
 };
 
-/* --- rpc.c ------------------------------------------------------------------------------------ */
+/* --- rpc.c ---------------------------------------------------------------------------------- */
 
 /* Answers with the error: the code's name and, unless `error` has one, its status are filled in.
  * Always false, so that a check is one statement. */
@@ -161,7 +161,7 @@ MR_INLINE void rpc_put_comma(rpc_call *call)
     call->comma = true;
 }
 
-/* --- rpc_args.c ------------------------------------------------------------------------------- */
+/* --- rpc_args.c ----------------------------------------------------------------------------- */
 
 /* Each is false when it has refused. `what` names the argument in the error. */
 
@@ -190,7 +190,7 @@ MR_NODISCARD bool rpc_option_batch(rpc_call *call, const mr_scan_value *value, i
 /* An object or array as it will be kept. */
 MR_NODISCARD bool rpc_keep(rpc_call *call, const mr_scan_value *value, mr_slice *out);
 
-/* --- rpc_read.c ------------------------------------------------------------------------------- */
+/* --- rpc_read.c ----------------------------------------------------------------------------- */
 
 /* Submits call->u.read, whose scope, name, from, filters and limit are filled, and answers with a
  * list of messages. */
@@ -198,7 +198,7 @@ void rpc_read_list(rpc_call *call, bool stream_names);
 /* The same with one message or null. */
 void rpc_read_one(rpc_call *call, bool stream_names);
 
-/* --- The methods ------------------------------------------------------------------------------ */
+/* --- The methods ---------------------------------------------------------------------------- */
 
 void rpc_stream_write(rpc_call *call);
 void rpc_stream_append(rpc_call *call);

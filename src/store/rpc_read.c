@@ -11,7 +11,7 @@
  * time, as slow as it likes to be. A fault in the middle cuts the connection. */
 #include "store/rpc_internal.h"
 
-/* --- Taking ----------------------------------------------------------------------------------- */
+/* --- Taking --------------------------------------------------------------------------------- */
 
 /* On a reader's thread. */
 static bool take(mr_read_op *op, const mr_message *message)
@@ -43,7 +43,7 @@ static void go_on(mr_read_op *op)
     op->from = op->backwards ? last - 1 : last + 1;
 }
 
-/* --- Pieces ----------------------------------------------------------------------------------- */
+/* --- Pieces --------------------------------------------------------------------------------- */
 
 static void finish_piece(rpc_call *call);
 
@@ -118,7 +118,7 @@ static void finish_piece(rpc_call *call)
     send_piece(call);
 }
 
-/* --- Lists ------------------------------------------------------------------------------------ */
+/* --- Lists ---------------------------------------------------------------------------------- */
 
 static void finish_list(rpc_call *call)
 {

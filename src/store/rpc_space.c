@@ -7,7 +7,7 @@
 #define STREAMS_MAX     1000
 #define US_PER_S        INT64_C(1000000)
 
-/* --- Pieces of answers ------------------------------------------------------------------------ */
+/* --- Pieces of answers ---------------------------------------------------------------------- */
 
 static void put_text(rpc_call *call, const char *name, mr_slice value)
 {
@@ -34,7 +34,7 @@ static int64_t whole_second(int64_t time_us)
     return time_us - (rest < 0 ? rest + US_PER_S : rest);
 }
 
-/* --- Creating and rotating -------------------------------------------------------------------- */
+/* --- Creating and rotating ------------------------------------------------------------------ */
 
 /* The caller's token, which must name `space_id`, or a new one; and its hash for the op. */
 static bool choose_token(rpc_call *call, const mr_scan_value *value, mr_slice space_id)
@@ -116,7 +116,7 @@ void rpc_ns_rotate(rpc_call *call)
     rpc_submit(call, MR_OP_SPACE_ROTATE, NULL, finish_rotate);
 }
 
-/* --- Deleting --------------------------------------------------------------------------------- */
+/* --- Deleting ------------------------------------------------------------------------------- */
 
 static void finish_delete(rpc_call *call)
 {
@@ -137,7 +137,7 @@ void rpc_ns_delete(rpc_call *call)
     rpc_submit(call, MR_OP_SPACE_DELETE, NULL, finish_delete);
 }
 
-/* --- Looking ---------------------------------------------------------------------------------- */
+/* --- Looking -------------------------------------------------------------------------------- */
 
 /* On a thread of the store, as the functions of its kind below. */
 static void take_space(mr_space_list_op *op, const mr_space_info *space)
@@ -262,7 +262,7 @@ void rpc_ns_categories(rpc_call *call)
     rpc_submit(call, MR_OP_CATEGORIES, call->caller.space, finish_array);
 }
 
-/* --- Quota ------------------------------------------------------------------------------------ */
+/* --- Quota ---------------------------------------------------------------------------------- */
 
 static void answer_quota(rpc_call *call)
 {

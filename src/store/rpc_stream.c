@@ -3,7 +3,7 @@
  * stream.get, stream.last, stream.version, stream.truncate, stream.delete. */
 #include "store/rpc_internal.h"
 
-/* --- Reading ---------------------------------------------------------------------------------- */
+/* --- Reading -------------------------------------------------------------------------------- */
 
 void rpc_stream_get(rpc_call *call)
 {
@@ -64,7 +64,7 @@ void rpc_stream_version(rpc_call *call)
     rpc_submit(call, MR_OP_VERSION, call->caller.space, finish_version);
 }
 
-/* --- Removing --------------------------------------------------------------------------------- */
+/* --- Removing ------------------------------------------------------------------------------- */
 
 static void finish_removal(rpc_call *call)
 {

@@ -5,7 +5,7 @@
 
 #include "store/rpc_internal.h"
 
-/* --- Messages --------------------------------------------------------------------------------- */
+/* --- Messages ------------------------------------------------------------------------------- */
 
 /* "message", "messages[12]": who is at fault, for errors. */
 typedef struct place {
@@ -74,7 +74,7 @@ static bool read_id(rpc_call *call, place at, const char *part, mr_slice text, m
     return out->has_id || bad_part(call, at, part, "must be a UUID");
 }
 
-/* --- stream.write ----------------------------------------------------------------------------- */
+/* --- stream.write --------------------------------------------------------------------------- */
 
 static void put_positions(rpc_call *call, const mr_new_message *message)
 {
@@ -110,7 +110,7 @@ void rpc_stream_write(rpc_call *call)
     rpc_submit(call, MR_OP_APPEND, call->caller.space, finish_write);
 }
 
-/* --- Many ------------------------------------------------------------------------------------- */
+/* --- Many ----------------------------------------------------------------------------------- */
 
 /* Room for as many messages as the array `value` has elements. */
 static bool make_messages(rpc_call *call, const mr_scan_value *value, const char *what)

@@ -51,8 +51,7 @@ struct mr_service {
     bool stopped;
 };
 
-/* --- Pages that need nothing --------------------------------------------------------------------
- */
+/* --- Pages that need nothing ---------------------------------------------------------------- */
 
 static void reply_json(mr_http_request *request, mr_slice body)
 {
@@ -73,8 +72,7 @@ static void serve_version(mr_http_request *request, MR_UNUSED void *context)
                                  "\",\"server\":\"millrace/" MR_VERSION "\"}"));
 }
 
-/* --- Browsers ------------------------------------------------------------------------------------
- */
+/* --- Browsers ------------------------------------------------------------------------------- */
 
 /* What a page of another origin asks before its first request. */
 static void serve_preflight(mr_http_request *request, MR_UNUSED void *context)
@@ -101,8 +99,7 @@ static void set_cors(mr_service *service)
     service->cors_count = strcmp(origin, "*") == 0 ? 2 : 3;
 }
 
-/* --- Pages that need an administering token ------------------------------------------------------
- */
+/* --- Pages that need an administering token ------------------------------------------------- */
 
 static void serve_guarded(mr_http_request *request, void *context)
 {
@@ -143,8 +140,7 @@ static mr_code write_status(void *context, mr_buffer *out, mr_error *err)
                             service->options.test_mode ? "true" : "false");
 }
 
-/* --- Routes --------------------------------------------------------------------------------------
- */
+/* --- Routes --------------------------------------------------------------------------------- */
 
 static void add_route(mr_service *service, mr_http_route route)
 {
@@ -208,8 +204,7 @@ static void add_routes(mr_service *service)
     add_admin_routes(service);
 }
 
-/* --- Opening -------------------------------------------------------------------------------------
- */
+/* --- Opening -------------------------------------------------------------------------------- */
 
 static uint32_t io_threads(const mr_service_options *options)
 {
@@ -313,8 +308,7 @@ mr_code mr_service_open(const mr_service_options *options, mr_service **out, mr_
     return MR_OK;
 }
 
-/* --- The default namespace -----------------------------------------------------------------------
- */
+/* --- The default namespace ------------------------------------------------------------------ */
 
 /* Makes the namespace or gives it a new token. */
 static mr_code set_default(mr_service *service, mr_op_kind kind, mr_slice token, mr_error *err)
@@ -356,8 +350,7 @@ mr_code mr_service_default_space(mr_service *service, mr_slice given, bool rotat
     return MR_OK;
 }
 
-/* --- Running -------------------------------------------------------------------------------------
- */
+/* --- Running -------------------------------------------------------------------------------- */
 
 mr_code mr_service_start(mr_service *service, mr_error *err)
 {

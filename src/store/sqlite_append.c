@@ -32,8 +32,7 @@ mr_code mr_sq_insert(mr_backend_writer *writer, uint32_t stream, const mr_messag
     return mr_sqlite_run(stmt, err);
 }
 
-/* --- Append -------------------------------------------------------------------------------------
- */
+/* --- Append --------------------------------------------------------------------------------- */
 
 typedef enum id_state {
     ID_FREE,
@@ -157,8 +156,7 @@ mr_code mr_sq_append(mr_backend_writer *writer, mr_append_op *op, mr_error *err)
     return MR_OK;
 }
 
-/* --- Import -------------------------------------------------------------------------------------
- */
+/* --- Import --------------------------------------------------------------------------------- */
 
 static mr_code import_message(mr_backend_writer *writer, const mr_message *message, mr_error *err)
 {

@@ -24,7 +24,7 @@
 #define ESCAPED_MAX         200 /* bytes; longer ids are named by their hash */
 #define PLACE_MAX           4096
 
-/* --- The data directory ----------------------------------------------------------------------- */
+/* --- The data directory --------------------------------------------------------------------- */
 
 static mr_code make_dir(const char *path, mr_error *err)
 {
@@ -69,7 +69,7 @@ static mr_code resolve(const mr_backend *backend, const char *place, char out[PL
                    place);
 }
 
-/* --- Opening ---------------------------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------------------------- */
 
 static mr_code make_registry(mr_backend *backend, mr_error *err)
 {
@@ -138,7 +138,7 @@ static bool reads_by_writer(const mr_backend *backend)
     return backend->data_dir == NULL;
 }
 
-/* --- Namespaces ------------------------------------------------------------------------------- */
+/* --- Namespaces ----------------------------------------------------------------------------- */
 
 static mr_code each_space(mr_backend *backend,
                           mr_code (*take)(void *context, const mr_space_record *record,
@@ -287,7 +287,7 @@ static mr_code set_token(mr_backend *backend, const char *id, const char *token_
                       token_hash, err);
 }
 
-/* --- Writers and readers ---------------------------------------------------------------------- */
+/* --- Writers and readers -------------------------------------------------------------------- */
 
 static mr_code open_writer(mr_backend *backend, const char *place, mr_backend_writer **out,
                            mr_error *err)

@@ -20,8 +20,7 @@ mr_code mr_sq_clear(mr_backend_writer *writer, mr_clear_op *op, mr_error *err)
     return MR_OK;
 }
 
-/* --- Removing messages ---------------------------------------------------------------------------
- */
+/* --- Removing messages ---------------------------------------------------------------------- */
 
 static mr_code bind_two(mr_sqlite_stmt *stmt, int64_t first, int64_t second, mr_error *err)
 {
@@ -84,7 +83,7 @@ mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *
     return MR_OK;
 }
 
-/* --- Consumers and rules ---------------------------------------------------------------------- */
+/* --- Consumers and rules -------------------------------------------------------------------- */
 
 mr_code mr_sq_consumer_set(mr_backend_writer *writer, mr_consumer_op *op, mr_error *err)
 {
@@ -122,7 +121,7 @@ mr_code mr_sq_rules_set(mr_backend_writer *writer, mr_setting_op *op, mr_error *
     return MR_OK;
 }
 
-/* --- Retention -------------------------------------------------------------------------------- */
+/* --- Retention ------------------------------------------------------------------------------ */
 
 typedef struct sweep {
     mr_backend_writer *writer;

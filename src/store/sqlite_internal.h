@@ -55,8 +55,7 @@ struct mr_backend {
     mr_sq_tails tails;
 };
 
-/* --- statements made when first needed ----------------------------------------------------------
- */
+/* --- statements made when first needed ------------------------------------------------------ */
 
 typedef enum mr_sq_statement {
     MR_SQ_BEGIN,
@@ -138,8 +137,7 @@ MR_NODISCARD mr_code mr_sq_bind_id(mr_sqlite_stmt *stmt, int at, const mr_messag
                                    mr_error *err);
 void mr_sq_column_id(const mr_sqlite_stmt *stmt, int at, mr_message_id *out);
 
-/* --- the writer ---------------------------------------------------------------------------------
- */
+/* --- the writer ----------------------------------------------------------------------------- */
 
 /* What a stream's and a category's mr_name_entry hold. */
 #define MR_SQ_CATEGORY(entry)   ((entry)->a)    /* stream: index of its category's entry */
@@ -221,8 +219,7 @@ MR_NODISCARD mr_code mr_sq_rules_set(mr_backend_writer *writer, mr_setting_op *o
 MR_NODISCARD mr_code mr_sq_enforce_rules(mr_backend_writer *writer, int64_t now_us, uint64_t limit,
                                          uint64_t *out_removed, mr_error *err);
 
-/* --- the index of streams -----------------------------------------------------------------------
- */
+/* --- the index of streams ------------------------------------------------------------------- */
 
 /* Inside a group's transaction: moves streams from the tail to the index until, with `coming` more
  * messages, it has its target size. */
@@ -238,23 +235,20 @@ MR_HOT void mr_sq_index_settle(mr_backend_writer *writer, const mr_op *first);
 MR_NODISCARD mr_code mr_sq_index_recover(mr_backend_writer *writer, mr_error *err);
 MR_NODISCARD mr_code mr_sq_index_finish(mr_backend_writer *writer, mr_error *err);
 
-/* --- the schema ---------------------------------------------------------------------------------
- */
+/* --- the schema ----------------------------------------------------------------------------- */
 
 #define MR_SQ_SCHEMA_VERSION 3 /* 1 and 2 are EventoDB's */
 
 /* Makes the tables or brings them to the present form; in one transaction. */
 MR_NODISCARD mr_code mr_sq_migrate(mr_backend_writer *writer, mr_error *err);
 
-/* --- reading ------------------------------------------------------------------------------------
- */
+/* --- reading -------------------------------------------------------------------------------- */
 
 /* Carries out a reading op on a connection of any kind. */
 MR_HOT void mr_sq_read(mr_sq_link *link, mr_op *op);
 void mr_sq_read_messages(mr_sq_link *link, mr_read_op *op);
 
-/* --- the table's functions that are not in sqlite_backend.c --------------------------------------
- */
+/* --- the table's functions that are not in sqlite_backend.c --------------------------------- */
 
 mr_code mr_sq_writer_open(mr_backend *backend, const char *place, mr_backend_writer **out,
                           mr_error *err);

@@ -5,7 +5,7 @@
 #include "core/scan.h"
 #include "store/sqlite_internal.h"
 
-/* --- Messages --------------------------------------------------------------------------------- */
+/* --- Messages ------------------------------------------------------------------------------- */
 
 static mr_sq_statement statement_of(const mr_read_op *op)
 {
@@ -189,7 +189,7 @@ static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
     return rc;
 }
 
-/* --- The rest --------------------------------------------------------------------------------- */
+/* --- The rest ------------------------------------------------------------------------------- */
 
 static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
 {

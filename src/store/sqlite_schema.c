@@ -51,7 +51,7 @@ static mr_code exec(mr_backend_writer *writer, const char *sql, mr_error *err)
     return mr_sqlite_exec(&writer->link.db, sql, "make the tables", err);
 }
 
-/* --- EventoDB's messages ---------------------------------------------------------------------- */
+/* --- EventoDB's messages -------------------------------------------------------------------- */
 
 /* A row of EventoDB's table as a message of ours. Its seconds become microseconds; ids that are no
  * UUIDs, which its import let through, stay as they are. */
@@ -141,7 +141,7 @@ static mr_code take_over(mr_backend_writer *writer, mr_error *err)
     return exec(writer, "DROP TABLE eventodb_messages", err);
 }
 
-/* --- Versions --------------------------------------------------------------------------------- */
+/* --- Versions ------------------------------------------------------------------------------- */
 
 static mr_code find_version(mr_backend_writer *writer, int64_t *out, bool *out_eventodb,
                             mr_error *err)

@@ -6,8 +6,7 @@
 
 #define FIRST_SLOTS 64u
 
-/* --- One tail a database -----------------------------------------------------------------------
- */
+/* --- One tail a database -------------------------------------------------------------------- */
 
 static mr_sq_tail *make_tail(const char *path)
 {
@@ -63,8 +62,7 @@ void mr_sq_tail_close(mr_sq_tails *tails, mr_sq_tail *tail)
     mr_mem_free(tail);
 }
 
-/* --- Streams -------------------------------------------------------------------------------------
- */
+/* --- Streams -------------------------------------------------------------------------------- */
 
 /* The stream's slot, or the free one where it belongs. */
 static mr_sq_tail_stream *slot_of(const mr_sq_tail *tail, int64_t stream)
@@ -173,8 +171,7 @@ int64_t mr_sq_tail_oldest(const mr_sq_tail *tail)
     return oldest;
 }
 
-/* --- Readers -------------------------------------------------------------------------------------
- */
+/* --- Readers -------------------------------------------------------------------------------- */
 
 mr_code mr_sq_tail_copy_stream(mr_sq_tail *tail, int64_t stream, mr_sq_tail_copy *copy,
                                mr_error *err)

@@ -11,8 +11,10 @@
 #include "core/mem.h"
 #include "store/sqlite_internal.h"
 
-/* --- Opening ------------------------------------------------------------------------------------
- */
+#define ASIDE_PASSES_MAX 8   /* of one checkpoint beside the writer */
+#define ASIDE_PAGES_LEFT 128 /* a pass that carried over fewer was the last one needed */
+
+/* --- Opening -------------------------------------------------------------------------------- */
 
 static int on_commit(void *context, MR_UNUSED sqlite3 *db, MR_UNUSED const char *name, int pages)
 {
@@ -86,8 +88,7 @@ mr_space_state mr_sq_state(const mr_backend_writer *writer)
                             .has_retention = writer->has_retention};
 }
 
-/* --- What is kept in memory ----------------------------------------------------------------------
- */
+/* --- What is kept in memory ----------------------------------------------------------------- */
 
 static mr_code load_quotas(mr_backend_writer *writer, mr_error *err)
 {
@@ -248,8 +249,7 @@ mr_code mr_sq_keep_floor(mr_backend_writer *writer, int64_t floor, mr_error *err
     return mr_sqlite_run(stmt, err);
 }
 
-/* --- Groups -------------------------------------------------------------------------------------
- */
+/* --- Groups --------------------------------------------------------------------------------- */
 
 static mr_code carry_out(mr_backend_writer *writer, mr_op *op, mr_error *err)
 {
@@ -399,7 +399,7 @@ void mr_sq_write(mr_backend_writer *writer, mr_op *first)
     if (writer->stale) (void)!mr_sq_make_ready(writer, NULL);
 }
 
-/* --- The write-ahead log ---------------------------------------------------------------------- */
+/* --- The write-ahead log -------------------------------------------------------------------- */
 
 static void checkpoint(sqlite3 *handle, int mode)
 {
@@ -430,16 +430,43 @@ bool mr_sq_tidy(mr_backend_writer *writer)
     return true;
 }
 
+/* SQLite syncs the database at the end of a checkpoint that left nothing in the log, so the
+ * writer's pass would sync what these have written. They do it themselves: syncing early harms
+ * nothing. */
+static void sync_database(sqlite3 *handle)
+{
+    sqlite3_file *file = NULL;
+    if (sqlite3_file_control(handle, "main", SQLITE_FCNTL_FILE_POINTER, &file) != SQLITE_OK ||
+        file == NULL || file->pMethods == NULL)
+        return;
+    (void)!file->pMethods->xSync(file, SQLITE_SYNC_NORMAL | SQLITE_SYNC_DATAONLY);
+}
+
+/* Each pass carries over what the one before took its time for, until next to nothing is left for
+ * the writer, who waits for its own pass. */
+static void checkpoint_aside(sqlite3 *handle, bool syncs)
+{
+    int done = 0;
+    for (int pass = 0; pass < ASIDE_PASSES_MAX; pass++) {
+        int pages = 0, carried = 0;
+        if (sqlite3_wal_checkpoint_v2(handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages, &carried) !=
+            SQLITE_OK)
+            return;
+        if (syncs) sync_database(handle);
+        if (carried - done < ASIDE_PAGES_LEFT) return;
+        done = carried;
+    }
+}
+
 void mr_sq_tidy_aside(mr_backend_writer *writer)
 {
     mr_sqlite db = {0};
+    const bool syncs = writer->backend->durability != MR_DURABILITY_OFF;
     const mr_sqlite_options options = {.mode = MR_SQLITE_WRITE,
-                                       .sync = writer->backend->durability == MR_DURABILITY_OFF
-                                                   ? MR_SQLITE_SYNC_OFF
-                                                   : MR_SQLITE_SYNC_NORMAL,
+                                       .sync = syncs ? MR_SQLITE_SYNC_NORMAL : MR_SQLITE_SYNC_OFF,
                                        .cache_bytes = 256u << 10};
     if (mr_sqlite_open(&db, writer->place, &options, NULL) == MR_OK)
-        checkpoint(db.handle, SQLITE_CHECKPOINT_PASSIVE);
+        checkpoint_aside(db.handle, syncs);
     mr_sqlite_close(&db);
     /* Pairs with the acquire in mr_sq_tidy(). */
     atomic_store_explicit(&writer->aside_done, true, memory_order_release);

@@ -20,7 +20,7 @@
 #define THREADS_DEFAULT_MAX   8
 #define THREADS_DEFAULT_LEAST 2
 
-/* --- Faults ----------------------------------------------------------------------------------- */
+/* --- Faults --------------------------------------------------------------------------------- */
 
 void mr_op_fail(mr_op *op, mr_fault_code code, size_t at, const char *format, ...)
 {
@@ -41,7 +41,7 @@ void mr_op_fail_storage(mr_op *op, const mr_error *error)
     op->fault.error.code = error->code;
 }
 
-/* --- The map of spaces, under the store's lock ------------------------------------------------ */
+/* --- The map of spaces, under the store's lock ---------------------------------------------- */
 
 static uint32_t slot_of(const mr_message_store *store, mr_slice id)
 {
@@ -90,7 +90,7 @@ static void map_remove(mr_message_store *store, const mr_space *space)
     }
 }
 
-/* --- Spaces ----------------------------------------------------------------------------------- */
+/* --- Spaces --------------------------------------------------------------------------------- */
 
 static void free_space(mr_space *space)
 {
@@ -174,7 +174,7 @@ const char *mr_message_store_backend(const mr_message_store *store)
     return store->ops->name;
 }
 
-/* --- Namespaces made and removed -------------------------------------------------------------- */
+/* --- Namespaces made and removed ------------------------------------------------------------ */
 
 static void finish_registry_op(mr_op *op, mr_code rc, const mr_error *err)
 {
@@ -334,7 +334,7 @@ void mr_store_run_registry_op(mr_message_store *store, mr_op *op)
     finish_registry_op(op, rc, &err);
 }
 
-/* --- The clock: retention --------------------------------------------------------------------- */
+/* --- The clock: retention ------------------------------------------------------------------- */
 
 /* The next space from slot `at` on that has rules for retention; referenced. */
 static mr_space *next_with_rules(mr_message_store *store, uint32_t *at)
@@ -373,7 +373,7 @@ static void *run_clock(void *context)
     return NULL;
 }
 
-/* --- Opening ---------------------------------------------------------------------------------- */
+/* --- Opening -------------------------------------------------------------------------------- */
 
 static mr_code collect_bytes(void *context, mr_metrics_sink *sink, mr_error *err)
 {
@@ -535,7 +535,7 @@ void mr_message_store_close(mr_message_store *store)
     mr_mem_free(store);
 }
 
-/* --- Waiting for an op ------------------------------------------------------------------------ */
+/* --- Waiting for an op ---------------------------------------------------------------------- */
 
 typedef struct call {
     pthread_mutex_t lock;

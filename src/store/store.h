@@ -33,8 +33,7 @@
 #include "store/name.h"
 #include "store/token.h"
 
-/* --- The store ---------------------------------------------------------------------------------
- */
+/* --- The store ------------------------------------------------------------------------------ */
 
 typedef enum mr_durability {
     MR_DURABILITY_FULL = 0, /* an answer means that a power cut cannot undo it */
@@ -82,8 +81,7 @@ MR_NODISCARD MR_HOT bool mr_space_admits(mr_space *space, mr_slice token);
 /* It has been deleted: ops fail with MR_FAULT_NO_SPACE. */
 MR_HOT bool mr_space_is_deleted(const mr_space *space);
 
-/* --- How an op went ----------------------------------------------------------------------------
- */
+/* --- How an op went ------------------------------------------------------------------------- */
 
 typedef enum mr_fault_code {
     MR_FAULT_NONE = 0,
@@ -105,8 +103,7 @@ typedef struct mr_fault {
     mr_error error;           /* for people; set for every code but NONE */
 } mr_fault;
 
-/* --- Ops ---------------------------------------------------------------------------------------
- */
+/* --- Ops ------------------------------------------------------------------------------------ */
 
 typedef enum mr_op_kind {
     MR_OP_APPEND, /* writes: carried out in the order of submission */
@@ -314,8 +311,7 @@ typedef struct mr_space_list_op {
     void (*take)(struct mr_space_list_op *op, const mr_space_info *space);
 } mr_space_list_op;
 
-/* --- Waiting for an op -------------------------------------------------------------------------
- */
+/* --- Waiting for an op ---------------------------------------------------------------------- */
 
 /* Submits and waits: for commands and tests, never on a loop's thread. `op->done` is set by it.
  * Returns the fault as an error code: MR_OK, MR_ERR_CONFLICT (version, id, position, exists),

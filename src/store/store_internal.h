@@ -95,8 +95,7 @@ struct mr_message_store {
     mr_store_counters count;
 };
 
-/* --- store.c ------------------------------------------------------------------------------------
- */
+/* --- store.c -------------------------------------------------------------------------------- */
 
 void mr_space_retain(mr_space *space);
 /* Registers, removes, rotates, lists: MR_OP_SPACE_*, on a writer's thread. */
@@ -104,8 +103,7 @@ void mr_store_run_registry_op(mr_message_store *store, mr_op *op);
 /* The rest of MR_OP_SPACE_DELETE, by the owner of the space's writer. */
 void mr_store_delete_space(mr_space *space, mr_space_op *op);
 
-/* --- queue.c ------------------------------------------------------------------------------------
- */
+/* --- queue.c -------------------------------------------------------------------------------- */
 
 /* Puts `op` into the space's queue. */
 void mr_queue_push(mr_space *space, mr_op *op);
@@ -117,8 +115,7 @@ void mr_queue_init_space(mr_space *space);
 /* Looks at how large the files are. */
 void mr_queue_note_size(mr_space *space);
 
-/* --- feed.c -------------------------------------------------------------------------------------
- */
+/* --- feed.c --------------------------------------------------------------------------------- */
 
 void mr_feed_init(mr_feed *feed, int64_t head);
 void mr_feed_done(mr_feed *feed);

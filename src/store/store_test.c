@@ -74,8 +74,7 @@ static void append_some(const fixture *f, const char *stream, int count)
     }
 }
 
-/* --- What a read finds, as text: "stream/position@global " each ---------------------------------
- */
+/* --- What a read finds, as text: "stream/position@global " each ----------------------------- */
 
 static char seen[65536];
 static size_t seen_len;
@@ -114,8 +113,7 @@ static mr_space_info info_of(const fixture *f)
     return op.info;
 }
 
-/* --- Tests ---------------------------------------------------------------------------------------
- */
+/* --- Tests ---------------------------------------------------------------------------------- */
 
 static void check_reading(const char *dir)
 {
@@ -425,7 +423,7 @@ MR_TEST(more_namespaces_than_may_be_open_all_work)
     mr_message_store_close(store);
 }
 
-/* --- The feed --------------------------------------------------------------------------------- */
+/* --- The feed ------------------------------------------------------------------------------- */
 
 static atomic_int woken;
 

@@ -8,7 +8,7 @@
 #include "core/mem.h"
 #include "store/subscribe_internal.h"
 
-/* --- Opening and closing ---------------------------------------------------------------------- */
+/* --- Opening and closing -------------------------------------------------------------------- */
 
 typedef struct counter_decl {
     const char *name, *help;
@@ -86,7 +86,7 @@ void mr_subscriptions_close(mr_subscriptions *subscriptions)
     mr_mem_free(subscriptions);
 }
 
-/* --- The heartbeat ---------------------------------------------------------------------------- */
+/* --- The heartbeat -------------------------------------------------------------------------- */
 
 /* A comment to each; a stream whose output waits shows life by that. */
 static void beat(mr_subscribe_hub *hub)
@@ -129,7 +129,7 @@ static void on_heartbeat(mr_timer *timer)
     beat(hub);
 }
 
-/* --- Hubs ------------------------------------------------------------------------------------- */
+/* --- Hubs ----------------------------------------------------------------------------------- */
 
 /* The loop's hub, made when new. Only the loop's own thread asks for it, so it is made once. */
 static mr_subscribe_hub *hub_of(mr_subscriptions *subscriptions, mr_loop *loop)
@@ -178,7 +178,7 @@ static void unlink_subscriber(mr_subscribe_hub *hub, mr_subscriber *subscriber)
     if (hub->owner->count.subscribers != NULL) mr_gauge_add(hub->owner->count.subscribers, -1);
 }
 
-/* --- Streams ---------------------------------------------------------------------------------- */
+/* --- Streams -------------------------------------------------------------------------------- */
 
 static void on_writable(MR_UNUSED mr_http_request *request, void *context)
 {
@@ -216,7 +216,7 @@ static void begin_stream(mr_subscriber *subscriber)
     (void)!mr_http_stream_send(subscriber->request, MR_SLICE(": ready\n\n"), NULL);
 }
 
-/* --- Subscribing ------------------------------------------------------------------------------ */
+/* --- Subscribing ---------------------------------------------------------------------------- */
 
 /* Where a subscription begins; false when there is nothing to catch up with. Live ones without
  * history want what is committed from now on, which may be less than the channel is still to

@@ -47,7 +47,7 @@ typedef struct mr_subscribe_hub mr_subscribe_hub;
 typedef struct mr_subscribe_channel mr_subscribe_channel;
 typedef struct mr_subscriber mr_subscriber;
 
-/* --- What was asked for (subscribe_query.c) --------------------------------------------------- */
+/* --- What was asked for (subscribe_query.c) ------------------------------------------------- */
 
 typedef struct mr_subscribe_query {
     mr_read_scope scope;
@@ -64,7 +64,7 @@ MR_NODISCARD mr_code mr_subscribe_query_parse(mr_slice query, mr_arena *arena,
 /* A Last-Event-ID that is one of ours; false for all else. */
 bool mr_subscribe_event_id(mr_slice text, int64_t *out);
 
-/* --- Events (subscribe_event.c) --------------------------------------------------------------- */
+/* --- Events (subscribe_event.c) ------------------------------------------------------------- */
 
 /* Appends the whole event with its empty line: the message itself, or a poke. */
 MR_NODISCARD MR_HOT mr_code mr_subscribe_put_event(const mr_message *message, bool body,
@@ -72,7 +72,7 @@ MR_NODISCARD MR_HOT mr_code mr_subscribe_put_event(const mr_message *message, bo
 /* About as many bytes as that appends. */
 MR_HOT size_t mr_subscribe_event_bytes(const mr_message *message, bool body);
 
-/* --- Who wants what (subscribe_index.c) ------------------------------------------------------- */
+/* --- Who wants what (subscribe_index.c) ----------------------------------------------------- */
 
 /* The live subscribers of one stream or category. */
 typedef struct mr_subscribe_topic {
@@ -101,7 +101,7 @@ void mr_subscribe_index_drop(mr_subscribe_index *index, mr_subscribe_topic *topi
 MR_HOT mr_subscribe_topic *mr_subscribe_index_find(const mr_subscribe_index *index,
                                                    mr_read_scope scope, mr_slice name);
 
-/* --- Subscribers ------------------------------------------------------------------------------ */
+/* --- Subscribers ---------------------------------------------------------------------------- */
 
 typedef enum mr_subscriber_mode {
     MR_SUBSCRIBER_CATCHING_UP, /* a page is being read or queued for */
@@ -129,7 +129,7 @@ struct mr_subscriber {
     bool queued;
 };
 
-/* --- Pages (subscribe_read.c) ----------------------------------------------------------------- */
+/* --- Pages (subscribe_read.c) --------------------------------------------------------------- */
 
 /* One event in a page's buffer; its bytes follow. */
 typedef struct mr_subscribe_record {
@@ -160,7 +160,7 @@ void mr_subscribe_catch_up(mr_subscriber *subscriber);
 void mr_subscribe_forget_page(mr_subscriber *subscriber);
 void mr_subscribe_pages_done(mr_subscribe_hub *hub);
 
-/* --- Channels (subscribe_live.c) -------------------------------------------------------------- */
+/* --- Channels (subscribe_live.c) ------------------------------------------------------------ */
 
 struct mr_subscribe_channel {
     mr_feed_watcher watcher;
@@ -198,7 +198,7 @@ MR_NODISCARD MR_HOT bool mr_subscribe_deliver(mr_subscriber *subscriber, int64_t
                                               int64_t global_position, mr_slice event);
 void mr_subscribe_end(mr_subscriber *subscriber);
 
-/* --- Hubs (subscribe.c) ----------------------------------------------------------------------- */
+/* --- Hubs (subscribe.c) --------------------------------------------------------------------- */
 
 typedef struct mr_subscribe_counters {
     mr_gauge *subscribers;

@@ -12,7 +12,7 @@
 #include "support/sse.h"
 #include "support/store_fake.h"
 
-/* --- The server ------------------------------------------------------------------------------- */
+/* --- The server ----------------------------------------------------------------------------- */
 
 static mr_metrics *metrics;
 static mr_auth test_auth = {.store = &store, .test_mode = true};
@@ -63,7 +63,7 @@ static void subscribe(mr_sse *sse, const char *target)
     mr_sse_await_ready(sse);
 }
 
-/* --- Junctions -------------------------------------------------------------------------------- */
+/* --- Junctions ------------------------------------------------------------------------------ */
 
 MR_TEST(what_is_committed_during_the_read_comes_once_whether_the_read_saw_it_or_not)
 {
@@ -245,7 +245,7 @@ MR_TEST(who_leaves_while_it_is_read_for_is_forgotten)
     close_all();
 }
 
-/* --- At random, against a list of what should have come --------------------------------------- */
+/* --- At random, against a list of what should have come ------------------------------------- */
 
 typedef struct wish {
     mr_sse sse;
@@ -359,7 +359,7 @@ MR_TEST(whatever_happens_everything_comes_once_and_in_order)
     }
 }
 
-/* --- Allocations ------------------------------------------------------------------------------ */
+/* --- Allocations ---------------------------------------------------------------------------- */
 
 static int subscribe_plainly(const char *target)
 {

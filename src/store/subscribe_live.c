@@ -8,7 +8,7 @@
 #include "core/mem.h"
 #include "store/subscribe_internal.h"
 
-/* --- Subscribers ------------------------------------------------------------------------------ */
+/* --- Subscribers ---------------------------------------------------------------------------- */
 
 static void enter(mr_subscriber *subscriber)
 {
@@ -92,7 +92,7 @@ static void read_on(mr_subscriber *subscriber)
     if (subscriber->mode == MR_SUBSCRIBER_CATCHING_UP) mr_subscribe_catch_up(subscriber);
 }
 
-/* --- The fan-out ------------------------------------------------------------------------------ */
+/* --- The fan-out ---------------------------------------------------------------------------- */
 
 /* One entry on its way, with what is found out about it once for all subscribers. */
 typedef struct fan {
@@ -175,7 +175,7 @@ static unsigned send_to_all(mr_subscribe_channel *channel, const mr_feed_entry *
     return one.sends;
 }
 
-/* --- Channels --------------------------------------------------------------------------------- */
+/* --- Channels ------------------------------------------------------------------------------- */
 
 void mr_subscribe_channel_look_back(mr_subscribe_channel *channel)
 {
@@ -332,7 +332,7 @@ void mr_subscribe_channel_release(mr_subscribe_channel *channel)
     mr_mem_free(channel);
 }
 
-/* --- Joining ---------------------------------------------------------------------------------- */
+/* --- Joining -------------------------------------------------------------------------------- */
 
 static bool wants(fan *one, const mr_subscriber *subscriber)
 {

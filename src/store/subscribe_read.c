@@ -10,7 +10,7 @@
 #include "core/mem.h"
 #include "store/subscribe_internal.h"
 
-/* --- The queue -------------------------------------------------------------------------------- */
+/* --- The queue ------------------------------------------------------------------------------ */
 
 static void enqueue(mr_subscribe_hub *hub, mr_subscriber *subscriber)
 {
@@ -29,7 +29,7 @@ static void dequeue(mr_subscribe_hub *hub, mr_subscriber *subscriber)
     *(next != NULL ? &next->queue_prev : &hub->queue_last) = prev;
 }
 
-/* --- On the store's threads ------------------------------------------------------------------- */
+/* --- On the store's threads ----------------------------------------------------------------- */
 
 /* True when the event was appended as a record. */
 static bool append_record(mr_subscribe_page *page, const mr_message *message)
@@ -69,7 +69,7 @@ static void done(mr_op *op)
     atomic_fetch_sub_explicit(&owner->reads_under_way, 1, memory_order_release);
 }
 
-/* --- Pages ------------------------------------------------------------------------------------ */
+/* --- Pages ---------------------------------------------------------------------------------- */
 
 static void page_arrived(mr_loop_job *job);
 
@@ -174,7 +174,7 @@ void mr_subscribe_forget_page(mr_subscriber *subscriber)
     subscriber->page = NULL;
 }
 
-/* --- Back on the loop's thread ---------------------------------------------------------------- */
+/* --- Back on the loop's thread -------------------------------------------------------------- */
 
 /* False when the subscriber takes no more for now. */
 static bool send_records(const mr_subscribe_page *page, mr_subscriber *subscriber)

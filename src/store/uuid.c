@@ -6,7 +6,7 @@
 
 #include "core/clock.h"
 
-/* --- Reading and writing ---------------------------------------------------------------------- */
+/* --- Reading and writing -------------------------------------------------------------------- */
 
 /* The value of a hex digit and 1; 0 for all else. */
 static const uint8_t hex_values[256] = {
@@ -77,7 +77,7 @@ void mr_uuid_format(const mr_uuid *uuid, char *out)
     }
 }
 
-/* --- Making ----------------------------------------------------------------------------------- */
+/* --- Making --------------------------------------------------------------------------------- */
 
 /* The newest instant given out: milliseconds << 12 | 256ths of microseconds. Its only partner is
  * itself; no other memory is ordered by it. */
