@@ -168,6 +168,7 @@ struct mr_backend_writer {
     uint64_t messages_max, bytes_max;
     int64_t now_us; /* of the present group */
     bool has_retention;
+    mr_space_state known; /* of the three above, as of the last commit: what is told */
     bool stale;  /* what is in memory may not be what is stored: refresh before the next group */
     bool broken; /* the connection met an error of the world: open it anew before the next group */
     mr_sq_moved moved[MR_SQ_MOVED_MAX]; /* from the tail to the index by the present group */

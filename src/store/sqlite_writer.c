@@ -81,9 +81,15 @@ void mr_sq_writer_close(mr_backend_writer *writer)
 
 mr_space_state mr_sq_state(const mr_backend_writer *writer)
 {
-    return (mr_space_state){.head = writer->head,
-                            .messages = (uint64_t)writer->messages,
-                            .has_retention = writer->has_retention};
+    return writer->known;
+}
+
+/* What is in memory is what is stored, as of now. */
+static void keep_known(mr_backend_writer *writer)
+{
+    writer->known = (mr_space_state){.head = writer->head,
+                                     .messages = (uint64_t)writer->messages,
+                                     .has_retention = writer->has_retention};
 }
 
 /* --- What is kept in memory ----------------------------------------------------------------------
@@ -122,6 +128,7 @@ mr_code mr_sq_writer_refresh(mr_backend_writer *writer, mr_error *err)
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_RETENTIONS, 0, &retentions, err));
     writer->has_retention = retentions > 0;
     writer->stale = false;
+    keep_known(writer);
     return MR_OK;
 }
 
@@ -336,6 +343,7 @@ static mr_code run_group(mr_backend_writer *writer, mr_op *first, mr_op **at, mr
     if (rc == MR_OK) rc = run(writer, MR_SQ_COMMIT, err);
     if (rc == MR_OK) {
         mr_sq_index_settle(writer, first);
+        keep_known(writer);
         return MR_OK;
     }
     mr_sqlite_rollback(&writer->link.db);
@@ -395,7 +403,7 @@ void mr_sq_write(mr_backend_writer *writer, mr_op *first)
         last->next = rest;
         begin = rest;
     }
-    /* What a failure left in memory must not be told as the namespace's state. */
+    /* The next group finds it done; if it fails, that group tries again. */
     if (writer->stale) (void)!mr_sq_make_ready(writer, NULL);
 }
 
