@@ -27,10 +27,8 @@ typedef struct fixture {
 
 static void make_space(fixture *f)
 {
-    const mr_space_record record = {.id = "default",
-                                    .token_hash = "none",
-                                    .description = "",
-                                    .metadata = "{}"};
+    const mr_space_record record = {
+        .id = "default", .token_hash = "none", .description = "", .metadata = "{}"};
     MR_EXPECT_OK(mr_backend_sqlite.create_space(f->backend, &record, &f->arena, &f->place, &err));
     snprintf(f->path, sizeof f->path, "%s/%s", f->backend->data_dir, f->place);
 }
@@ -135,7 +133,8 @@ static void open_link(fixture *f, mr_sq_link *link)
     MR_EXPECT_OK(mr_sq_link_open(link, f->backend, f->path, MR_SQLITE_READ, &err));
 }
 
-/* --- A disk without space, a process without descriptors --------------------------------------- */
+/* --- A disk without space, a process without descriptors ---------------------------------------
+ */
 
 static struct rlimit before;
 
@@ -156,7 +155,8 @@ static void empty_disk(void)
     setrlimit(RLIMIT_FSIZE, &before);
 }
 
-/* --- Tests ------------------------------------------------------------------------------------- */
+/* --- Tests -------------------------------------------------------------------------------------
+ */
 
 MR_TEST(what_a_failed_group_did_is_not_told_as_the_state_while_nothing_can_be_opened)
 {
@@ -177,5 +177,159 @@ MR_TEST(what_a_failed_group_did_is_not_told_as_the_state_while_nothing_can_be_op
     MR_EXPECT_I64(append(&f, "a-1", &message), ==, MR_FAULT_NONE);
     MR_EXPECT_I64(message.global_position, ==, 4);
     MR_EXPECT_I64(mr_backend_sqlite.state(f.writer).head, ==, 4);
+    close_fixture(&f);
+}
+
+/* --- Writes between two statements of a read ----------------------------------------------------
+ */
+
+static const char *hooked; /* how the statement begins before which `hook` is called, once */
+static void (*hook)(fixture *f);
+static fixture *hook_fixture;
+
+static int on_statement(MR_UNUSED unsigned kind, MR_UNUSED void *context, MR_UNUSED void *stmt,
+                        void *sql)
+{
+    if (hooked == NULL || strncmp(sql, hooked, strlen(hooked)) != 0) return 0;
+    hooked = NULL;
+    hook(hook_fixture);
+    return 0;
+}
+
+static void run_before(fixture *f, mr_sq_link *link, const char *statement, void (*what)(fixture *))
+{
+    hooked = statement;
+    hook = what;
+    hook_fixture = f;
+    sqlite3_trace_v2(link->db.handle, SQLITE_TRACE_STMT, on_statement, NULL);
+}
+
+static void forget_and_import(fixture *f)
+{
+    const mr_message message = imported("b-1", 0, 10);
+    mr_import_op import = {.op.kind = MR_OP_IMPORT, .messages = &message, .count = 1};
+    mr_truncate_op forget = {.op = {.next = &import.op, .kind = MR_OP_TRUNCATE},
+                             .stream = MR_SLICE("a-1"),
+                             .forget = true};
+    mr_backend_sqlite.write(f->writer, &forget.op);
+    MR_EXPECT_I64(import.op.fault.code, ==, MR_FAULT_NONE);
+}
+
+MR_TEST(a_stream_forgotten_during_a_read_is_not_another_stream)
+{
+    fixture f;
+    mr_sq_link link;
+    open_fixture(&f, "forgotten");
+    import_one(&f, "a-1", 4, 1);
+    append_some(&f, "a-1", 2);
+    open_link(&f, &link);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "a-1/4@1 a-1/5@2 a-1/6@3 ");
+    run_before(&f, &link, "BEGIN", forget_and_import);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "");
+    MR_EXPECT(hooked == NULL);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "b-1"), "b-1/0@10 ");
+    mr_sq_link_close(&link, f.backend);
+    close_fixture(&f);
+}
+
+static void clear_and_import(fixture *f)
+{
+    const mr_message messages[] = {imported("b-1", 0, 1), imported("b-1", 1, 2)};
+    mr_import_op import = {.op.kind = MR_OP_IMPORT, .messages = messages, .count = 2};
+    mr_clear_op clear = {.op = {.next = &import.op, .kind = MR_OP_CLEAR}};
+    mr_backend_sqlite.write(f->writer, &clear.op);
+    MR_EXPECT_I64(import.op.fault.code, ==, MR_FAULT_NONE);
+}
+
+MR_TEST(a_namespace_cleared_during_a_read_is_not_another_namespace)
+{
+    fixture f;
+    mr_sq_link link;
+    open_fixture(&f, "cleared");
+    open_link(&f, &link);
+    append_some(&f, "a-1", 2);
+    run_before(&f, &link, "BEGIN", clear_and_import);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "");
+    append_some(&f, "a-1", 2);
+    run_before(&f, &link, "BEGIN", clear_and_import);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_CATEGORY, "a"), "");
+    append_some(&f, "a-1", 1);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_CATEGORY, "b"), "b-1/0@1 b-1/1@2 ");
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_CATEGORY, "a"), "a-1/0@3 ");
+    close_writer(&f);
+    open_writer(&f);
+    append_some(&f, "c-1", 1);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_ALL, ""), "b-1/0@1 b-1/1@2 a-1/0@3 c-1/0@4 ");
+    mr_sq_link_close(&link, f.backend);
+    close_fixture(&f);
+}
+
+static void truncate_all(fixture *f)
+{
+    mr_truncate_op op = {.op.kind = MR_OP_TRUNCATE, .stream = MR_SLICE("a-1"), .before = INT64_MAX};
+    mr_backend_sqlite.write(f->writer, &op.op);
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+}
+
+MR_TEST(a_stream_truncated_while_its_version_is_looked_up_keeps_its_version)
+{
+    static const char *const statements[] = {"SELECT max(", "SELECT id, category, base"};
+    for (size_t i = 0; i < MR_COUNT_OF(statements); i++) {
+        fixture f;
+        mr_sq_link link;
+        open_fixture(&f, i == 0 ? "version0" : "version1");
+        import_one(&f, "a-1", 2, 1);
+        open_link(&f, &link);
+        run_before(&f, &link, statements[i], truncate_all);
+        MR_EXPECT_I64(version_by(&link, "a-1"), ==, 2);
+        MR_EXPECT(hooked == NULL);
+        MR_EXPECT_I64(version_by(&link, "a-1"), ==, 2);
+        mr_sq_link_close(&link, f.backend);
+        close_fixture(&f);
+    }
+}
+
+static void append_to_b(fixture *f)
+{
+    append_some(f, "b-1", 1);
+}
+
+static void import_elsewhere(fixture *f)
+{
+    import_one(f, "c-1", 0, 100);
+}
+
+static void (*between)(fixture *f);
+static char listed[256];
+
+static void list(MR_UNUSED mr_streams_op *op, const mr_stream_info *stream)
+{
+    const size_t len = strlen(listed);
+    snprintf(listed + len, sizeof listed - len, "%.*s/%lld ", MR_SLICE_ARGS(stream->name),
+             (long long)stream->version);
+    if (between != NULL) between(hook_fixture);
+    between = NULL;
+}
+
+/* The list is made while others write: what they do to a stream must not take it off the list. */
+MR_TEST(a_stream_that_is_written_to_while_streams_are_listed_is_listed)
+{
+    fixture f;
+    mr_sq_link link;
+    mr_streams_op op = {.op.kind = MR_OP_STREAMS, .limit = 10, .take = list};
+    open_fixture(&f, "listed");
+    hook_fixture = &f;
+    append_some(&f, "a-1", 1);
+    append_some(&f, "b-1", 2);
+    open_link(&f, &link);
+    listed[0] = 0;
+    between = append_to_b;
+    mr_sq_read(&link, &op.op);
+    MR_EXPECT_TEXT(listed, "a-1/0 b-1/2 ");
+    listed[0] = 0;
+    between = import_elsewhere;
+    mr_sq_read(&link, &op.op);
+    MR_EXPECT_TEXT(listed, "a-1/0 b-1/2 c-1/0 ");
+    mr_sq_link_close(&link, f.backend);
     close_fixture(&f);
 }

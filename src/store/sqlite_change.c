@@ -17,7 +17,7 @@ mr_code mr_sq_clear(mr_backend_writer *writer, mr_clear_op *op, mr_error *err)
     mr_names_reset(&writer->categories);
     writer->first_dirty = MR_NAMES_NONE;
     writer->head = writer->messages = 0;
-    return MR_OK;
+    return mr_sq_keep_ids(writer, err);
 }
 
 /* --- Removing messages ---------------------------------------------------------------------------
@@ -78,6 +78,7 @@ mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *
                 -(int64_t)op->removed);
     MR_SQ_FILLED(entry) = !empty;
     if (!op->forget) return MR_OK;
+    MR_TRY(mr_sq_keep_ids(writer, err));
     MR_TRY(run_with_one(writer, MR_SQ_STREAM_FORGET, entry->id, err));
     entry->id = 0;
     MR_SQ_VERSION(entry) = -1;

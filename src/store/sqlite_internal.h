@@ -64,12 +64,15 @@ typedef enum mr_sq_statement {
     MR_SQ_COMMIT,
     MR_SQ_STREAM_FIND,
     MR_SQ_STREAM_VERSION,
+    MR_SQ_STREAM_LAST,
     MR_SQ_STREAM_ADD,
     MR_SQ_STREAM_BASE,
     MR_SQ_STREAM_FORGET,
     MR_SQ_CATEGORY_FIND,
     MR_SQ_CATEGORY_ADD,
     MR_SQ_CATEGORY_COUNT,
+    MR_SQ_LAST_ID,
+    MR_SQ_LAST_ID_SET,
     MR_SQ_MESSAGE_ADD,
     MR_SQ_MESSAGE_BY_ID,
     MR_SQ_MESSAGES_REMOVE,
@@ -100,7 +103,7 @@ typedef enum mr_sq_statement {
     MR_SQ_LOOK_STREAM_UP, /* the same without data and metadata */
     MR_SQ_LOOK_CATEGORY_UP,
     MR_SQ_LOOK_ALL_UP,
-    MR_SQ_STREAMS,
+    MR_SQ_STREAMS, /* one a time */
     MR_SQ_STREAMS_LAST,
     MR_SQ_CATEGORIES,
     MR_SQ_TOTALS,
@@ -121,6 +124,7 @@ typedef struct mr_sq_link {
     mr_sqlite_stmt statements[MR_SQ_STATEMENTS];
     mr_sq_tail *tail;
     mr_sq_tail_copy copy;
+    mr_buffer name; /* of the stream that a list has come to; keeps its memory */
 } mr_sq_link;
 
 /* The statement, ready to be bound. */
@@ -163,6 +167,7 @@ struct mr_backend_writer {
     char *place;
     mr_names streams, categories;
     uint32_t first_dirty; /* category, linked through next_dirty; MR_NAMES_NONE ends */
+    int64_t last_id;      /* of a stream or category, ever: a reader may still hold an old one */
     int64_t head;         /* last global position given; what comes next is head + 1 */
     int64_t messages;     /* all of them, for quotas; a maximum of 0 means none */
     uint64_t messages_max, bytes_max;
@@ -202,6 +207,8 @@ MR_HOT void mr_sq_count(mr_backend_writer *writer, uint32_t category, int64_t st
                         int64_t messages);
 /* Writes the counts that have changed. */
 MR_NODISCARD mr_code mr_sq_write_counts(mr_backend_writer *writer, mr_error *err);
+/* Ids given until now will not be given again, whatever is deleted. */
+MR_NODISCARD mr_code mr_sq_keep_ids(mr_backend_writer *writer, mr_error *err);
 /* Global positions up to `floor` will not be given again. */
 MR_NODISCARD mr_code mr_sq_keep_floor(mr_backend_writer *writer, int64_t floor, mr_error *err);
 

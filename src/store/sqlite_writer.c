@@ -122,6 +122,7 @@ mr_code mr_sq_writer_refresh(mr_backend_writer *writer, mr_error *err)
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_HEAD, 0, &writer->head, err));
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_FLOOR_GET, 0, &floor, err));
     if (floor > writer->head) writer->head = floor;
+    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_LAST_ID, 0, &writer->last_id, err));
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_TOTALS, 0, &writer->messages, err));
     MR_TRY(load_quotas(writer, err));
     int64_t retentions;
@@ -200,20 +201,21 @@ mr_code mr_sq_stream_make(mr_backend_writer *writer, uint32_t stream, mr_error *
 {
     mr_name_entry *entry = &writer->streams.entries[stream];
     if (MR_LIKELY(entry->id != 0)) return MR_OK;
-    sqlite3 *handle = writer->link.db.handle;
     mr_name_entry *category = &writer->categories.entries[MR_SQ_CATEGORY(entry)];
     mr_sqlite_stmt *stmt;
     if (category->id == 0) {
         MR_TRY(mr_sq_get(&writer->link, MR_SQ_CATEGORY_ADD, &stmt, err));
         MR_TRY(mr_sqlite_bind_text(stmt, 1, category->name, err));
+        MR_TRY(mr_sqlite_bind_i64(stmt, 2, ++writer->last_id, err));
         MR_TRY(mr_sqlite_run(stmt, err));
-        category->id = sqlite3_last_insert_rowid(handle);
+        category->id = writer->last_id;
     }
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_ADD, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, entry->name, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 2, category->id, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 3, ++writer->last_id, err));
     MR_TRY(mr_sqlite_run(stmt, err));
-    entry->id = sqlite3_last_insert_rowid(handle);
+    entry->id = writer->last_id;
     return MR_OK;
 }
 
@@ -245,6 +247,14 @@ mr_code mr_sq_write_counts(mr_backend_writer *writer, mr_error *err)
         writer->first_dirty = entry->next_dirty;
     }
     return MR_OK;
+}
+
+mr_code mr_sq_keep_ids(mr_backend_writer *writer, mr_error *err)
+{
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_LAST_ID_SET, &stmt, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, writer->last_id, err));
+    return mr_sqlite_run(stmt, err);
 }
 
 mr_code mr_sq_keep_floor(mr_backend_writer *writer, int64_t floor, mr_error *err)
