@@ -333,3 +333,52 @@ MR_TEST(a_stream_that_is_written_to_while_streams_are_listed_is_listed)
     mr_sq_link_close(&link, f.backend);
     close_fixture(&f);
 }
+
+/* --- Closing on a full disk ----------------------------------------------------------------------
+ */
+
+MR_TEST(what_could_not_be_indexed_at_closing_is_read_and_indexed_when_there_is_space)
+{
+    fixture f;
+    mr_sq_link link;
+    mr_new_message message;
+    open_fixture(&f, "closing");
+    append_some(&f, "a-1", 3);
+    fill_disk(&f);
+    close_writer(&f);
+    open_link(&f, &link);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "a-1/0@1 a-1/1@2 a-1/2@3 ");
+    MR_EXPECT_I64(version_by(&link, "a-1"), ==, 2);
+    empty_disk();
+    open_writer(&f);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "a-1/0@1 a-1/1@2 a-1/2@3 ");
+    MR_EXPECT_I64(append(&f, "a-1", &message), ==, MR_FAULT_NONE);
+    MR_EXPECT_I64(message.position, ==, 3);
+    import_one(&f, "b-1", 0, 9);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "a-1/0@1 a-1/1@2 a-1/2@3 a-1/3@4 ");
+    mr_sq_link_close(&link, f.backend);
+    MR_EXPECT_U64(f.backend->tails.first->refs, ==, 1);
+    close_fixture(&f);
+}
+
+MR_TEST(a_namespace_made_anew_has_nothing_of_the_one_before)
+{
+    fixture f;
+    mr_sq_link link;
+    mr_new_message message;
+    open_fixture(&f, "anew");
+    append_some(&f, "a-1", 3);
+    open_link(&f, &link);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "a-1/0@1 a-1/1@2 a-1/2@3 ");
+    fill_disk(&f);
+    close_writer(&f);
+    empty_disk();
+    MR_EXPECT_OK(mr_backend_sqlite.delete_space(f.backend, "default", f.place, &err));
+    make_space(&f);
+    open_writer(&f);
+    MR_EXPECT_I64(append(&f, "b-1", &message), ==, MR_FAULT_NONE);
+    MR_EXPECT_I64(message.position, ==, 0);
+    MR_EXPECT_TEXT(read_by(&link, MR_READ_STREAM, "a-1"), "a-1/0@1 a-1/1@2 a-1/2@3 ");
+    mr_sq_link_close(&link, f.backend);
+    close_fixture(&f);
+}

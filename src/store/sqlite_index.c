@@ -98,18 +98,25 @@ mr_code mr_sq_index_recover(mr_backend_writer *writer, mr_error *err)
 {
     int64_t head, indexed;
     mr_sqlite_stmt *stmt;
-    if (writer->link.tail->total > 0) return MR_OK; /* it is known what is not indexed */
+    mr_sq_tail *tail = writer->link.tail;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_HEAD, 0, &head, err));
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_INDEXED_GET, 0, &indexed, err));
-    if (indexed >= head) return MR_OK;
+    if (indexed >= head && tail->total == 0) return MR_OK;
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_NOT_INDEXED, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, indexed, err));
     mr_code rc = mr_sqlite_begin_immediate(&writer->link.db, err);
     if (rc == MR_OK) rc = mr_sqlite_run(stmt, err);
     if (rc == MR_OK) rc = keep_indexed(writer, head, err);
     if (rc == MR_OK) rc = mr_sqlite_commit(&writer->link.db, err);
-    if (rc != MR_OK) mr_sqlite_rollback(&writer->link.db);
-    return rc;
+    if (rc != MR_OK) {
+        mr_sqlite_rollback(&writer->link.db);
+        return rc;
+    }
+    pthread_mutex_lock(&tail->lock);
+    mr_sq_tail_clear(tail); /* of a writer before, which could not */
+    pthread_mutex_unlock(&tail->lock);
+    mr_sq_tail_unkeep(&writer->backend->tails, tail);
+    return MR_OK;
 }
 
 mr_code mr_sq_index_finish(mr_backend_writer *writer, mr_error *err)

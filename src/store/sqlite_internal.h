@@ -242,7 +242,8 @@ MR_NODISCARD mr_code mr_sq_index_one(mr_backend_writer *writer, int64_t stream, 
                                      int64_t global, mr_error *err);
 /* After the commit: the tail loses what was moved and gets what the ops from `first` appended. */
 MR_HOT void mr_sq_index_settle(mr_backend_writer *writer, const mr_op *first);
-/* In a transaction of its own: what a crash left unindexed, or what the tail holds at the end. */
+/* In a transaction of its own: what a crash, or a writer that closed on a full disk, left
+ * unindexed; and what the tail holds at the end. */
 MR_NODISCARD mr_code mr_sq_index_recover(mr_backend_writer *writer, mr_error *err);
 MR_NODISCARD mr_code mr_sq_index_finish(mr_backend_writer *writer, mr_error *err);
 

@@ -71,7 +71,8 @@ void mr_sq_writer_close(mr_backend_writer *writer)
     if (writer == NULL) return;
     if (writer->link.db.handle != NULL) {
         /* When the disk is full the next one to open it does this. */
-        (void)!mr_sq_index_finish(writer, NULL);
+        if (mr_sq_index_finish(writer, NULL) != MR_OK)
+            mr_sq_tail_keep(&writer->backend->tails, writer->link.tail);
         mr_sq_link_close(&writer->link, writer->backend);
     }
     mr_names_done(&writer->streams);
