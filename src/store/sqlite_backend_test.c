@@ -382,3 +382,41 @@ MR_TEST(a_namespace_made_anew_has_nothing_of_the_one_before)
     mr_sq_link_close(&link, f.backend);
     close_fixture(&f);
 }
+
+/* --- Positions ------------------------------------------------------------------------------------ */
+
+static void set_rules(fixture *f, const char *target, mr_rules rules)
+{
+    mr_setting_op op = {
+        .op.kind = MR_OP_SETTING_SET, .target = mr_slice_text(target), .rules = rules};
+    mr_backend_sqlite.write(f->writer, &op.op);
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+}
+
+MR_TEST(retention_never_gives_a_position_away_whatever_the_order_of_positions)
+{
+    fixture f;
+    mr_new_message message;
+    uint64_t removed;
+    open_fixture(&f, "retention");
+    /* The highest position goes first and another message stays. */
+    import_one(&f, "a-1", 7, 10);
+    import_one(&f, "a-1", 3, 12);
+    set_rules(&f, "a", (mr_rules){.max_count = 1});
+    MR_EXPECT_OK(mr_backend_sqlite.enforce_rules(f.writer, 0, 100, &removed, &err));
+    MR_EXPECT_U64(removed, ==, 1);
+    MR_EXPECT_I64(append(&f, "a-1", &message), ==, MR_FAULT_NONE);
+    MR_EXPECT_I64(message.position, ==, 8);
+    /* A version kept by truncation is above the one that goes. */
+    append_some(&f, "b-1", 5);
+    mr_truncate_op truncate = {
+        .op.kind = MR_OP_TRUNCATE, .stream = MR_SLICE("b-1"), .before = INT64_MAX};
+    mr_backend_sqlite.write(f.writer, &truncate.op);
+    import_one(&f, "b-1", 2, 50);
+    append_some(&f, "x", 1);
+    set_rules(&f, "", (mr_rules){.max_count = 1});
+    MR_EXPECT_OK(mr_backend_sqlite.enforce_rules(f.writer, 0, 100, &removed, &err));
+    MR_EXPECT_I64(append(&f, "b-1", &message), ==, MR_FAULT_NONE);
+    MR_EXPECT_I64(message.position, ==, 5);
+    close_fixture(&f);
+}

@@ -47,7 +47,7 @@ static mr_code run_with_one(mr_backend_writer *writer, mr_sq_statement which, in
     return mr_sqlite_run(stmt, err);
 }
 
-/* The stream `id` has lost messages; if they were its last ones, its version is kept. */
+/* The stream `id` has lost messages up to `version`; what is left may end before it. */
 static mr_code settle_stream(mr_backend_writer *writer, int64_t id, int64_t version,
                              bool *out_empty, mr_error *err)
 {
@@ -57,7 +57,7 @@ static mr_code settle_stream(mr_backend_writer *writer, int64_t id, int64_t vers
     int64_t last;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
     *out_empty = last < 0;
-    return *out_empty ? run_with(writer, MR_SQ_STREAM_BASE, id, version, err) : MR_OK;
+    return last < version ? run_with(writer, MR_SQ_STREAM_BASE, id, version, err) : MR_OK;
 }
 
 mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *err)

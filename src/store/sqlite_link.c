@@ -38,7 +38,8 @@ static const struct {
                            "look up a stream's version"},
     [MR_SQ_STREAM_ADD] = {"INSERT INTO streams (id, name, category, base) VALUES (?3, ?1, ?2, -1)",
                           "add a stream"},
-    [MR_SQ_STREAM_BASE] = {"UPDATE streams SET base = ?2 WHERE id = ?1", "keep a stream's version"},
+    [MR_SQ_STREAM_BASE] = {"UPDATE streams SET base = max(base, ?2) WHERE id = ?1",
+                           "keep a stream's version"},
     [MR_SQ_STREAM_FORGET] = {"DELETE FROM streams WHERE id = ?1", "remove a stream"},
     [MR_SQ_CATEGORY_FIND] = {"SELECT id FROM categories WHERE name = ?1", "look up a category"},
     [MR_SQ_CATEGORY_ADD] =
