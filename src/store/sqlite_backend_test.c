@@ -420,3 +420,27 @@ MR_TEST(retention_never_gives_a_position_away_whatever_the_order_of_positions)
     MR_EXPECT_I64(message.position, ==, 5);
     close_fixture(&f);
 }
+
+MR_TEST(a_repeated_write_is_one_when_the_quota_is_used_up_too)
+{
+    fixture f;
+    open_fixture(&f, "quota");
+    mr_new_message first = {.stream = MR_SLICE("a-1"),
+                            .type = MR_SLICE("T"),
+                            .data = MR_SLICE("{}"),
+                            .has_id = true,
+                            .id = mr_uuid_make()};
+    mr_append_op op = {.op.kind = MR_OP_APPEND, .messages = &first, .count = 1};
+    set_rules(&f, "", (mr_rules){.max_messages = 1});
+    mr_backend_sqlite.write(f.writer, &op.op);
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+    mr_backend_sqlite.write(f.writer, &op.op);
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+    MR_EXPECT(first.duplicate);
+    set_rules(&f, "", (mr_rules){.max_bytes = 1});
+    mr_backend_sqlite.write(f.writer, &op.op);
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+    mr_new_message second;
+    MR_EXPECT_I64(append(&f, "a-1", &second), ==, MR_FAULT_QUOTA);
+    close_fixture(&f);
+}
