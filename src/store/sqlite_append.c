@@ -85,6 +85,10 @@ static mr_code check_message(mr_backend_writer *writer, mr_append_op *op, size_t
     } else if (state == ID_TAKEN) {
         mr_op_fail(&op->op, MR_FAULT_ID_TAKEN, at,
                    "a message with this id exists with other content or in another stream");
+    } else if (version >= MR_SQ_POSITION_MAX ||
+               writer->head > MR_SQ_POSITION_MAX - (int64_t)op->count) {
+        mr_op_fail(&op->op, MR_FAULT_INPUT, at, "the %s has no positions left: an import used them",
+                   version >= MR_SQ_POSITION_MAX ? "stream" : "namespace");
     }
     MR_SQ_AHEAD(entry)++;
     return MR_OK;

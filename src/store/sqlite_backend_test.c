@@ -444,3 +444,25 @@ MR_TEST(a_repeated_write_is_one_when_the_quota_is_used_up_too)
     MR_EXPECT_I64(append(&f, "a-1", &second), ==, MR_FAULT_QUOTA);
     close_fixture(&f);
 }
+
+MR_TEST(positions_that_are_used_up_are_refused_and_nothing_else_is)
+{
+    static const struct {
+        int64_t position, global;
+    } cases[] = {{0, INT64_MAX - 1}, {INT64_MAX - 1, 1}};
+    for (size_t i = 0; i < MR_COUNT_OF(cases); i++) {
+        fixture f;
+        mr_new_message message, two[2];
+        open_fixture(&f, i == 0 ? "last0" : "last1");
+        import_one(&f, "a-1", cases[i].position, cases[i].global);
+        two[0] = two[1] = (mr_new_message){
+            .stream = MR_SLICE("a-1"), .type = MR_SLICE("T"), .data = MR_SLICE("{}")};
+        mr_append_op op = {.op.kind = MR_OP_APPEND, .messages = two, .count = 2};
+        mr_backend_sqlite.write(f.writer, &op.op);
+        MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_INPUT);
+        MR_EXPECT_I64(append(&f, "a-1", &message), ==, MR_FAULT_INPUT);
+        MR_EXPECT_U64(mr_backend_sqlite.state(f.writer).messages, ==, 1);
+        MR_EXPECT_I64(append(&f, "b-1", &message), ==, i == 0 ? MR_FAULT_INPUT : MR_FAULT_NONE);
+        close_fixture(&f);
+    }
+}

@@ -41,6 +41,10 @@
 #define MR_SQ_CATEGORIES_KEPT (1u << 15)
 #define MR_SQ_NAMES_BYTES     (16u << 20) /* of either's names */
 
+/* Of streams and of the namespace; INT64_MAX means "behind the last one" to reads and truncation.
+ */
+#define MR_SQ_POSITION_MAX (INT64_MAX - 1)
+
 /* The write-ahead log is carried over into the database when it has this many pages, and again by
  * the writer itself, however long that takes, when it has MR_SQ_WAL_PAGES_MAX. */
 #define MR_SQ_WAL_PAGES     8192u
