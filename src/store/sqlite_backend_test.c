@@ -466,3 +466,18 @@ MR_TEST(positions_that_are_used_up_are_refused_and_nothing_else_is)
         close_fixture(&f);
     }
 }
+
+MR_TEST(an_import_leaves_nothing_to_index_to_whoever_opens_the_database_next)
+{
+    fixture f;
+    int64_t indexed;
+    open_fixture(&f, "indexed");
+    import_one(&f, "a-1", 0, 5);
+    MR_EXPECT_OK(mr_sq_integer(&f.writer->link, MR_SQ_INDEXED_GET, 0, &indexed, &err));
+    MR_EXPECT_I64(indexed, ==, 5);
+    append_some(&f, "a-1", 1);
+    clear_and_import(&f);
+    MR_EXPECT_OK(mr_sq_integer(&f.writer->link, MR_SQ_INDEXED_GET, 0, &indexed, &err));
+    MR_EXPECT_I64(indexed, ==, 2);
+    close_fixture(&f);
+}

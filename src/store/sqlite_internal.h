@@ -244,6 +244,8 @@ MR_NODISCARD MR_HOT mr_code mr_sq_index_some(mr_backend_writer *writer, uint32_t
 MR_NODISCARD mr_code mr_sq_index_all(mr_backend_writer *writer, mr_error *err);
 MR_NODISCARD mr_code mr_sq_index_one(mr_backend_writer *writer, int64_t stream, int64_t position,
                                      int64_t global, mr_error *err);
+/* Every message up to `global` is in the index, as of this transaction. */
+MR_NODISCARD mr_code mr_sq_keep_indexed(mr_backend_writer *writer, int64_t global, mr_error *err);
 /* After the commit: the tail loses what was moved and gets what the ops from `first` appended. */
 MR_HOT void mr_sq_index_settle(mr_backend_writer *writer, const mr_op *first);
 /* In a transaction of its own: what a crash, or a writer that closed on a full disk, left

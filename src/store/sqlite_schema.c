@@ -128,7 +128,7 @@ static mr_code move_rows(mr_backend_writer *writer, mr_error *err)
 
 static mr_code take_over(mr_backend_writer *writer, mr_error *err)
 {
-    int64_t floor;
+    int64_t floor, head;
     MR_TRY(ask(writer, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", &floor, err));
     MR_TRY(exec(writer,
                 "DROP INDEX IF EXISTS messages_id; DROP INDEX IF EXISTS messages_stream;"
@@ -138,6 +138,8 @@ static mr_code take_over(mr_backend_writer *writer, mr_error *err)
     MR_TRY(exec(writer, tables, err));
     MR_TRY(move_rows(writer, err));
     MR_TRY(mr_sq_keep_floor(writer, floor, err));
+    MR_TRY(ask(writer, "SELECT max(global_position) FROM messages", &head, err));
+    MR_TRY(mr_sq_keep_indexed(writer, head, err)); /* move_row() has */
     return exec(writer, "DROP TABLE eventodb_messages", err);
 }
 

@@ -336,6 +336,8 @@ static mr_code carry_out_all(mr_backend_writer *writer, mr_op *first, mr_op **at
         MR_TRY(carry_out(writer, op, err));
     }
     *at = NULL;
+    /* What was imported is indexed: whoever opens the database next need not look at it. */
+    if (is_bulk(first)) MR_TRY(mr_sq_keep_indexed(writer, writer->head, err));
     return mr_sq_write_counts(writer, err);
 }
 
