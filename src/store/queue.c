@@ -275,7 +275,9 @@ static void run_space(mr_task *task)
     mr_error err = {0};
     mr_op *rest = take_pending(space);
     while (rest != NULL) {
-        const bool goes = !atomic_load(&space->deleted) && open_writer(space, &err) == MR_OK;
+        /* To delete a namespace its database need not be whole. */
+        const bool goes = !atomic_load(&space->deleted) &&
+                          (rest->kind == MR_OP_SPACE_DELETE || open_writer(space, &err) == MR_OK);
         if (!goes) {
             mr_op *next = rest->next;
             rest->next = NULL;

@@ -5,6 +5,7 @@
 
 #include <unistd.h>
 
+#include "core/mem.h"
 #include "store/feed.h"
 #include "support/files.h"
 #include "support/test.h"
@@ -425,6 +426,58 @@ MR_TEST(more_namespaces_than_may_be_open_all_work)
     mr_message_store_close(store);
 }
 
+MR_TEST(a_namespace_whose_database_is_gone_can_be_deleted)
+{
+    mr_message_store *store = NULL;
+    char path[600];
+    MR_EXPECT_OK(mr_message_store_open(
+        &(mr_message_store_options){.data_dir = mr_test_at("gone"), .open_spaces_max = 1}, &store,
+        &err));
+    MR_EXPECT_OK(make_space(store, "lost"));
+    fixture lost = {store, mr_message_store_find(store, MR_SLICE("lost"))};
+    append_some(&lost, "a-1", 2);
+    MR_EXPECT_OK(make_space(store, "other"));
+    fixture other = {store, mr_message_store_find(store, MR_SLICE("other"))};
+    append_some(&other, "a-1", 1); /* closes the first one */
+    snprintf(path, sizeof path, "%s/namespaces/lost.db", mr_test_at("gone"));
+    MR_EXPECT_I64(unlink(path), ==, 0);
+    mr_append_op op;
+    mr_new_message message = message_to("a-1", "{}");
+    MR_EXPECT_CODE(append(&lost, &message, 1, &op), MR_ERR_IO);
+    mr_space_op gone = {.op.kind = MR_OP_SPACE_DELETE, .id = MR_SLICE("lost")};
+    MR_EXPECT_OK(mr_message_store_call(store, &gone.op, &err));
+    MR_EXPECT_U64(gone.messages_deleted, ==, 2);
+    MR_EXPECT(mr_message_store_find(store, MR_SLICE("lost")) == NULL);
+    mr_space_release(lost.space);
+    mr_space_release(other.space);
+    mr_message_store_close(store);
+    store = open_at(mr_test_at("gone"));
+    MR_EXPECT(mr_message_store_find(store, MR_SLICE("lost")) == NULL);
+    mr_message_store_close(store);
+}
+
+/* Each allocation of the creation fails once, on whatever thread; then it is tried again. How many
+ * there are differs a little with what the threads have kept. */
+MR_TEST(a_namespace_that_could_not_be_made_can_be_made_later)
+{
+    mr_message_store *store = NULL;
+    MR_EXPECT_OK(mr_message_store_open(&(mr_message_store_options){.writers = 1}, &store, &err));
+    uint64_t missed = 0;
+    for (uint64_t nth = 1; missed < 20; nth++) {
+        char id[32];
+        snprintf(id, sizeof id, "space%llu", (unsigned long long)nth);
+        mr_mem_fail_at(nth);
+        const mr_code rc = make_space(store, id);
+        if (!mr_mem_failed()) missed++;
+        mr_mem_fail_at(0);
+        if (rc != MR_OK) MR_EXPECT_OK(make_space(store, id));
+        mr_space *space = mr_message_store_find(store, mr_slice_text(id));
+        MR_EXPECT(space != NULL);
+        mr_space_release(space);
+    }
+    mr_message_store_close(store);
+}
+
 /* --- The feed --------------------------------------------------------------------------------- */
 
 static atomic_int woken;
@@ -446,6 +499,8 @@ MR_TEST(watchers_are_told_what_was_committed)
     MR_EXPECT_I64(mr_feed_take(f.space, 2, true, &out, &last), ==, MR_FEED_NONE);
     MR_EXPECT_I64(mr_feed_take(f.space, 1, true, &out, &last), ==, MR_FEED_BEHIND);
     append_some(&f, "a-1", 3);
+    for (int i = 0; i < 500 && atomic_load(&woken) < 3; i++)
+        usleep(10000); /* watchers are woken after the answer */
     MR_EXPECT(atomic_load(&woken) >= 3);
     MR_EXPECT_I64(mr_feed_take(f.space, 3, true, &out, &last), ==, MR_FEED_SOME);
     MR_EXPECT_I64(last, ==, 5);
