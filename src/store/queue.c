@@ -22,13 +22,17 @@ static void schedule(mr_space *space)
     mr_pool_give(&space->store->writers, &space->task);
 }
 
+/* The space is referenced throughout: as soon as the op can be seen it may be carried out, and its
+ * done() may give the last reference of a deleted namespace back. */
 void mr_queue_push(mr_space *space, mr_op *op)
 {
+    mr_space_retain(space);
     mr_op *newest = atomic_load_explicit(&space->pending, memory_order_relaxed);
     do {
         op->next = newest;
     } while (!atomic_compare_exchange_weak(&space->pending, &newest, op));
     schedule(space);
+    mr_space_release(space);
 }
 
 /* Everything that waits, oldest first. */
