@@ -5,10 +5,12 @@
  * space, no descriptors left. */
 #include <fcntl.h>
 #include <signal.h>
+#include <stdlib.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "core/mem.h"
 #include "store/sqlite_internal.h"
 #include "support/files.h"
 #include "support/test.h"
@@ -136,7 +138,7 @@ static void open_link(fixture *f, mr_sq_link *link)
 /* --- A disk without space, a process without descriptors ---------------------------------------
  */
 
-static struct rlimit before;
+static struct rlimit disk_limit;
 
 /* Files cannot grow beyond what the write-ahead log is now. */
 static void fill_disk(const fixture *f)
@@ -146,13 +148,13 @@ static void fill_disk(const fixture *f)
     snprintf(log, sizeof log, "%s-wal", f->path);
     MR_EXPECT_I64(stat(log, &info), ==, 0);
     signal(SIGXFSZ, SIG_IGN);
-    getrlimit(RLIMIT_FSIZE, &before);
-    setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)info.st_size, before.rlim_max});
+    getrlimit(RLIMIT_FSIZE, &disk_limit);
+    setrlimit(RLIMIT_FSIZE, &(struct rlimit){(rlim_t)info.st_size, disk_limit.rlim_max});
 }
 
 static void empty_disk(void)
 {
-    setrlimit(RLIMIT_FSIZE, &before);
+    setrlimit(RLIMIT_FSIZE, &disk_limit);
 }
 
 /* --- Tests -------------------------------------------------------------------------------------
@@ -383,7 +385,8 @@ MR_TEST(a_namespace_made_anew_has_nothing_of_the_one_before)
     close_fixture(&f);
 }
 
-/* --- Positions ------------------------------------------------------------------------------------ */
+/* --- Positions
+ * ------------------------------------------------------------------------------------ */
 
 static void set_rules(fixture *f, const char *target, mr_rules rules)
 {
@@ -479,5 +482,259 @@ MR_TEST(an_import_leaves_nothing_to_index_to_whoever_opens_the_database_next)
     clear_and_import(&f);
     MR_EXPECT_OK(mr_sq_integer(&f.writer->link, MR_SQ_INDEXED_GET, 0, &indexed, &err));
     MR_EXPECT_I64(indexed, ==, 2);
+    close_fixture(&f);
+}
+
+/* --- A slow twin, and everything that can fail
+ * ----------------------------------------------------- */
+
+#define TWIN_STREAMS 12
+#define TWIN_MAX     60000
+
+typedef struct twin_message {
+    int stream;
+    int64_t position, global;
+} twin_message;
+
+static twin_message twin[TWIN_MAX];
+static size_t twin_count;
+static int64_t twin_version[TWIN_STREAMS], twin_head;
+static char twin_names[TWIN_STREAMS][16];
+static uint64_t seed;
+
+static uint64_t draw(uint64_t below)
+{
+    seed = seed * 6364136223846793005u + 1442695040888963407u;
+    return (seed >> 33) % below;
+}
+
+static void twin_reset(void)
+{
+    twin_count = 0;
+    twin_head = 0;
+    for (int i = 0; i < TWIN_STREAMS; i++) {
+        snprintf(twin_names[i], sizeof twin_names[i], "c%d-%d", i % 3, i);
+        twin_version[i] = -1;
+    }
+}
+
+static void twin_add(int stream, int64_t position, int64_t global)
+{
+    MR_EXPECT_U64(twin_count, <, TWIN_MAX);
+    twin[twin_count++] = (twin_message){stream, position, global};
+    if (position > twin_version[stream]) twin_version[stream] = position;
+    if (global > twin_head) twin_head = global;
+}
+
+static void twin_keep(bool (*keep)(const twin_message *message, int64_t argument, int stream),
+                      int64_t argument, int stream)
+{
+    size_t kept = 0;
+    for (size_t i = 0; i < twin_count; i++)
+        if (keep(&twin[i], argument, stream)) twin[kept++] = twin[i];
+    twin_count = kept;
+}
+
+static bool is_not_before(const twin_message *message, int64_t before, int stream)
+{
+    return message->stream != stream || message->position >= before;
+}
+
+#define BATCH 40
+
+typedef struct random_op {
+    union {
+        mr_op op;
+        mr_append_op append;
+        mr_import_op import;
+        mr_truncate_op truncate;
+        mr_clear_op clear;
+    };
+    int stream[BATCH];
+    mr_new_message messages[BATCH];
+    mr_message imports[BATCH];
+} random_op;
+
+static char bulk[4096];
+
+static void draw_append(random_op *o)
+{
+    o->append =
+        (mr_append_op){.op.kind = MR_OP_APPEND, .messages = o->messages, .count = 1 + draw(BATCH)};
+    for (size_t i = 0; i < o->append.count; i++) {
+        o->stream[i] = (int)draw(TWIN_STREAMS);
+        o->messages[i] = (mr_new_message){.stream = mr_slice_text(twin_names[o->stream[i]]),
+                                          .type = MR_SLICE("T"),
+                                          .data = mr_slice_of(bulk, 2 + draw(300))};
+    }
+    if (o->append.count < 2 || draw(8) > 0) return;
+    o->messages[0].has_id = o->messages[1].has_id = true; /* undoes the group */
+    o->messages[0].id = o->messages[1].id = mr_uuid_make();
+}
+
+static void draw_import(random_op *o)
+{
+    o->import =
+        (mr_import_op){.op.kind = MR_OP_IMPORT, .messages = o->imports, .count = 1 + draw(BATCH)};
+    for (size_t i = 0; i < o->import.count; i++) {
+        o->stream[i] = (int)draw(TWIN_STREAMS);
+        o->imports[i] = imported(twin_names[o->stream[i]],
+                                 twin_version[o->stream[i]] + 1 + (int64_t)(i * 3 + draw(3)),
+                                 twin_head + 1 + (int64_t)i);
+    }
+}
+
+static void draw_op(random_op *o)
+{
+    const uint64_t what = draw(30);
+    memset(o, 0, sizeof *o);
+    o->stream[0] = (int)draw(TWIN_STREAMS);
+    if (what == 0)
+        draw_import(o);
+    else if (what < 3)
+        o->truncate = (mr_truncate_op){.op.kind = MR_OP_TRUNCATE,
+                                       .stream = mr_slice_text(twin_names[o->stream[0]]),
+                                       .before = draw(3) == 0 ? INT64_MAX : (int64_t)draw(200),
+                                       .forget = draw(3) == 0};
+    else if (what == 3 && draw(4) == 0)
+        o->clear.op.kind = MR_OP_CLEAR;
+    else
+        draw_append(o);
+}
+
+static void follow(const random_op *o)
+{
+    const int stream = o->stream[0];
+    if (o->op.fault.code != MR_FAULT_NONE) return;
+    for (size_t i = 0; o->op.kind == MR_OP_APPEND && i < o->append.count; i++) {
+        MR_EXPECT_I64(o->messages[i].position, ==, twin_version[o->stream[i]] + 1);
+        MR_EXPECT_I64(o->messages[i].global_position, ==, twin_head + 1);
+        twin_add(o->stream[i], o->messages[i].position, o->messages[i].global_position);
+    }
+    for (size_t i = 0; o->op.kind == MR_OP_IMPORT && i < o->import.count; i++)
+        twin_add(o->stream[i], o->imports[i].position, o->imports[i].global_position);
+    if (o->op.kind == MR_OP_TRUNCATE)
+        twin_keep(is_not_before, o->truncate.forget ? INT64_MAX : o->truncate.before, stream);
+    if (o->op.kind == MR_OP_TRUNCATE && o->truncate.forget) twin_version[stream] = -1;
+    if (o->op.kind == MR_OP_CLEAR) twin_reset();
+}
+
+typedef struct comparison {
+    mr_read_op op;
+    int stream;
+    size_t at;
+} comparison;
+
+static bool compare(mr_read_op *op, const mr_message *message)
+{
+    comparison *c = (comparison *)op;
+    while (c->at < twin_count && c->stream >= 0 && twin[c->at].stream != c->stream)
+        c->at++;
+    MR_EXPECT_U64(c->at, <, twin_count);
+    MR_EXPECT_I64(message->global_position, ==, twin[c->at].global);
+    MR_EXPECT_I64(message->position, ==, twin[c->at].position);
+    c->at++;
+    return true;
+}
+
+static void compare_scope(mr_sq_link *link, int stream)
+{
+    comparison c = {.op = {.op.kind = MR_OP_READ,
+                           .scope = stream < 0 ? MR_READ_ALL : MR_READ_STREAM,
+                           .limit = -1,
+                           .take = compare},
+                    .stream = stream};
+    if (stream >= 0) c.op.name = mr_slice_text(twin_names[stream]);
+    mr_sq_read(link, &c.op.op);
+    if (c.op.op.fault.code != MR_FAULT_NONE) MR_TEST_FAIL("%s\n", c.op.op.fault.error.text);
+    while (c.at < twin_count && stream >= 0 && twin[c.at].stream != stream)
+        c.at++;
+    MR_EXPECT_U64(c.at, ==, twin_count);
+}
+
+static void compare_all(fixture *f, mr_sq_link *link)
+{
+    const int stream = (int)draw(TWIN_STREAMS);
+    compare_scope(link, stream);
+    MR_EXPECT_I64(version_by(link, twin_names[stream]), ==, twin_version[stream]);
+    if (draw(10) > 0) return;
+    compare_scope(link, -1);
+    mr_info_op info = {.op.kind = MR_OP_INFO};
+    mr_sq_read(link, &info.op);
+    MR_EXPECT_U64(info.info.message_count, ==, twin_count);
+    if (f->writer == NULL) return;
+    MR_EXPECT_I64(mr_backend_sqlite.state(f->writer).head, ==, twin_head);
+    MR_EXPECT_U64(mr_backend_sqlite.state(f->writer).messages, ==, twin_count);
+}
+
+/* One thing or several fail from now on. */
+static bool trouble(const fixture *f, struct rlimit *files)
+{
+    const uint64_t what = draw(6);
+    const bool has_disk = what == 1 || what == 2;
+    getrlimit(RLIMIT_NOFILE, files);
+    if (has_disk) fill_disk(f);
+    if (what == 0 || what == 2) setrlimit(RLIMIT_NOFILE, &(struct rlimit){0, files->rlim_max});
+    if (what >= 2 && what < 5) mr_mem_fail_at(1 + draw(draw(2) == 0 ? 20 : 300));
+    return has_disk;
+}
+
+static void try_something(fixture *f, bool *has_writer)
+{
+    random_op ops[3];
+    const size_t count = 1 + draw(3);
+    if (f->writer == NULL)
+        *has_writer =
+            mr_backend_sqlite.open_writer(f->backend, f->place, &f->writer, &err) == MR_OK;
+    if (f->writer == NULL) return;
+    if (draw(25) == 0) {
+        close_writer(f);
+        return;
+    }
+    const size_t used = draw(3) == 0 ? 1 : count;
+    const uint64_t kind = draw(12);
+    for (size_t i = 0; i < used; i++) {
+        memset(&ops[i], 0, sizeof ops[i]);
+        if (used > 1 || kind > 0)
+            draw_append(&ops[i]);
+        else
+            draw_op(&ops[i]);
+        ops[i].op.next = i + 1 < used ? &ops[i + 1].op : NULL;
+    }
+    if (used == 1) draw_op(&ops[0]);
+    mr_backend_sqlite.write(f->writer, &ops[0].op);
+    for (size_t i = 0; i < used; i++)
+        follow(&ops[i]);
+}
+
+MR_TEST(what_was_answered_is_what_is_stored_whatever_fails)
+{
+    fixture f;
+    mr_sq_link link;
+    struct rlimit files;
+    bool has_writer = true;
+    memset(bulk, ' ', sizeof bulk);
+    memcpy(bulk, "{}", 2);
+    seed = getenv("SEED") ? strtoull(getenv("SEED"), NULL, 10) : 7;
+    twin_reset();
+    open_fixture(&f, "troubles");
+    append_some(&f, "none", 1);
+    mr_clear_op clear = {.op.kind = MR_OP_CLEAR};
+    mr_backend_sqlite.write(f.writer, &clear.op);
+    open_link(&f, &link);
+    for (int i = 0; i < 3000; i++) {
+        const bool troubled = draw(3) == 0;
+        const bool has_disk = troubled && trouble(&f, &files);
+        try_something(&f, &has_writer);
+        if (troubled) mr_mem_fail_at(0);
+        if (troubled) setrlimit(RLIMIT_NOFILE, &files);
+        if (has_disk) empty_disk();
+        compare_all(&f, &link);
+        if (draw(100) == 0) {
+            mr_sq_link_close(&link, f.backend);
+            open_link(&f, &link);
+        }
+    }
+    mr_sq_link_close(&link, f.backend);
     close_fixture(&f);
 }
