@@ -113,7 +113,18 @@ static mr_space *claim_idlest(mr_message_store *store, const mr_space *but)
     return idlest;
 }
 
-/* Counts `space` among the open ones, and closes another when there are too many. */
+static mr_space *claim_surplus(mr_message_store *store, const mr_space *but)
+{
+    mr_space *idlest = NULL;
+    pthread_mutex_lock(&store->lock);
+    if (store->open_count > store->options.open_spaces_max && !store->reads_by_writer)
+        idlest = claim_idlest(store, but);
+    pthread_mutex_unlock(&store->lock);
+    return idlest;
+}
+
+/* Counts `space` among the open ones, and closes others when there are too many: more than one,
+ * when all of them were busy for a while. */
 static void count_open(mr_space *space)
 {
     mr_message_store *store = space->store;
@@ -123,15 +134,14 @@ static void count_open(mr_space *space)
     pthread_mutex_unlock(&space->readers_lock);
     if (was_open) return;
     if (store->count.open_spaces != NULL) mr_gauge_add(store->count.open_spaces, 1);
-    mr_space *idlest = NULL;
     pthread_mutex_lock(&store->lock);
     store->open_count++;
-    if (store->open_count > store->options.open_spaces_max && !store->reads_by_writer)
-        idlest = claim_idlest(store, space);
     pthread_mutex_unlock(&store->lock);
-    if (idlest == NULL) return;
-    if (!atomic_load(&idlest->aside_runs)) mr_queue_close_space(idlest);
-    release_writer(idlest);
+    mr_space *idlest;
+    while ((idlest = claim_surplus(store, space)) != NULL) {
+        if (!atomic_load(&idlest->aside_runs)) mr_queue_close_space(idlest);
+        release_writer(idlest);
+    }
 }
 
 static mr_code open_writer(mr_space *space, mr_error *err)

@@ -7,6 +7,7 @@
 
 #include "core/mem.h"
 #include "store/feed.h"
+#include "store/store_internal.h"
 #include "support/files.h"
 #include "support/test.h"
 
@@ -423,6 +424,61 @@ MR_TEST(more_namespaces_than_may_be_open_all_work)
             mr_space_release(f.space);
         }
     }
+    mr_message_store_close(store);
+}
+
+typedef struct held_op {
+    mr_append_op append;
+    mr_new_message message;
+    fixture at;
+    atomic_int *held, *wanted;
+} held_op;
+
+static void hold(mr_op *op)
+{
+    const held_op *held = op->caller;
+    atomic_fetch_add(held->held, 1);
+    while (atomic_load(held->wanted) == 0)
+        usleep(1000);
+    atomic_fetch_sub(held->held, 1);
+}
+
+MR_TEST(namespaces_that_were_all_busy_are_closed_when_they_no_longer_are)
+{
+    mr_message_store *store = NULL;
+    held_op ops[4];
+    atomic_int held = 0, wanted = 0;
+    MR_EXPECT_OK(mr_message_store_open(&(mr_message_store_options){.data_dir = mr_test_at("busy"),
+                                                                   .open_spaces_max = 1,
+                                                                   .writers = 4},
+                                       &store, &err));
+    for (size_t i = 0; i < MR_COUNT_OF(ops); i++) {
+        const char id[] = {(char)('a' + (int)i), 0};
+        MR_EXPECT_OK(make_space(store, id));
+        ops[i] = (held_op){.message = message_to("a-1", "{}"), .held = &held, .wanted = &wanted};
+        ops[i].at = (fixture){store, mr_message_store_find(store, mr_slice_text(id))};
+        ops[i].append = (mr_append_op){
+            .op = {.kind = MR_OP_APPEND, .space = ops[i].at.space, .done = hold, .caller = &ops[i]},
+            .messages = &ops[i].message,
+            .count = 1};
+        mr_message_store_submit(store, &ops[i].append.op);
+    }
+    while (atomic_load(&held) < 4)
+        usleep(1000);
+    atomic_store(&wanted, 1);
+    for (size_t i = 0; i < MR_COUNT_OF(ops); i++)
+        while (atomic_load(&ops[i].at.space->scheduled))
+            usleep(1000);
+    MR_EXPECT_OK(make_space(store, "e"));
+    fixture last = {store, mr_message_store_find(store, MR_SLICE("e"))};
+    append_some(&last, "a-1", 1);
+    for (size_t i = 0; i < MR_COUNT_OF(ops); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "busy/namespaces/%c.db-wal", (int)('a' + i));
+        MR_EXPECT(!mr_test_exists(mr_test_at(name)));
+        mr_space_release(ops[i].at.space);
+    }
+    mr_space_release(last.space);
     mr_message_store_close(store);
 }
 
