@@ -55,8 +55,8 @@ static mr_code settle_stream(mr_backend_writer *writer, int64_t id, int64_t vers
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
     int64_t last;
-    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
-    *out_empty = last < 0;
+    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, INT64_MIN, &last, err));
+    *out_empty = last == INT64_MIN;
     return last < version ? run_with(writer, MR_SQ_STREAM_BASE, id, version, err) : MR_OK;
 }
 

@@ -53,6 +53,14 @@ static mr_code exec(mr_backend_writer *writer, const char *sql, mr_error *err)
 
 /* --- EventoDB's messages ---------------------------------------------------------------------- */
 
+/* Microseconds of a time in seconds that may be anything: within the years that RFC 3339 can spell.
+ */
+static int64_t micros_of(int64_t seconds)
+{
+    static const int64_t first = -62135596800, last = 253402300799; /* of the years 1 and 9999 */
+    return (seconds < first ? first : seconds > last ? last : seconds) * 1000000;
+}
+
 /* A row of EventoDB's table as a message of ours. Its seconds become microseconds; ids that are no
  * UUIDs, which its import let through, stay as they are. */
 static void take_row(const mr_sqlite_stmt *row, mr_message *out)
@@ -65,7 +73,7 @@ static void take_row(const mr_sqlite_stmt *row, mr_message *out)
         .position = mr_sqlite_column_i64(row, 4),
         .data = mr_sqlite_column_blob(row, 5),
         .metadata = mr_sqlite_column_blob(row, 6),
-        .time_us = mr_sqlite_column_i64(row, 7) * 1000000,
+        .time_us = micros_of(mr_sqlite_column_i64(row, 7)),
     };
     if (!mr_uuid_parse(id, &out->id.uuid)) out->id.text = id;
     if (mr_slice_is(out->data, "null")) out->data = (mr_slice){0};

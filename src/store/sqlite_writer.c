@@ -170,10 +170,10 @@ static mr_code load_stream(mr_backend_writer *writer, mr_slice name, mr_name_ent
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, out->id, err));
     int64_t last;
-    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
+    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, INT64_MIN, &last, err));
     mr_sq_tail_node newest;
     if (mr_sq_tail_last(writer->link.tail, out->id, &newest)) last = newest.position;
-    MR_SQ_FILLED(out) = last >= 0;
+    MR_SQ_FILLED(out) = last != INT64_MIN; /* EventoDB imported positions below 0, too */
     if (last > MR_SQ_VERSION(out)) MR_SQ_VERSION(out) = last;
     return MR_OK;
 }
