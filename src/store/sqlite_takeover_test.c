@@ -171,6 +171,7 @@ MR_TEST(odd_rows_and_things_of_others_are_taken_over_or_left_alone)
         " (3, 'a-2', 3, 'x4', 'T', 17, NULL, 9223372036854775807),"
         " (4, '-', 0, 'x5', 'T', '{}', '{}', -9223372036854775807);"
         "CREATE TABLE audit (n INTEGER); CREATE VIEW mine AS SELECT id, type FROM messages;"
+        "CREATE VIEW broken AS SELECT * FROM nowhere;"
         "CREATE INDEX mine_too ON messages (type);"
         "CREATE TRIGGER watch AFTER INSERT ON messages BEGIN INSERT INTO audit VALUES (1); END;"
         "CREATE TRIGGER keep BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'kept'); END;");
