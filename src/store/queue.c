@@ -22,13 +22,17 @@ static void schedule(mr_space *space)
     mr_pool_give(&space->store->writers, &space->task);
 }
 
+/* The space is referenced throughout: as soon as the op can be seen it may be carried out, and its
+ * done() may give the last reference of a deleted namespace back. */
 void mr_queue_push(mr_space *space, mr_op *op)
 {
+    mr_space_retain(space);
     mr_op *newest = atomic_load_explicit(&space->pending, memory_order_relaxed);
     do {
         op->next = newest;
     } while (!atomic_compare_exchange_weak(&space->pending, &newest, op));
     schedule(space);
+    mr_space_release(space);
 }
 
 /* Everything that waits, oldest first. */
@@ -109,7 +113,18 @@ static mr_space *claim_idlest(mr_message_store *store, const mr_space *but)
     return idlest;
 }
 
-/* Counts `space` among the open ones, and closes another when there are too many. */
+static mr_space *claim_surplus(mr_message_store *store, const mr_space *but)
+{
+    mr_space *idlest = NULL;
+    pthread_mutex_lock(&store->lock);
+    if (store->open_count > store->options.open_spaces_max && !store->reads_by_writer)
+        idlest = claim_idlest(store, but);
+    pthread_mutex_unlock(&store->lock);
+    return idlest;
+}
+
+/* Counts `space` among the open ones, and closes others when there are too many: more than one,
+ * when all of them were busy for a while. */
 static void count_open(mr_space *space)
 {
     mr_message_store *store = space->store;
@@ -119,15 +134,14 @@ static void count_open(mr_space *space)
     pthread_mutex_unlock(&space->readers_lock);
     if (was_open) return;
     if (store->count.open_spaces != NULL) mr_gauge_add(store->count.open_spaces, 1);
-    mr_space *idlest = NULL;
     pthread_mutex_lock(&store->lock);
     store->open_count++;
-    if (store->open_count > store->options.open_spaces_max && !store->reads_by_writer)
-        idlest = claim_idlest(store, space);
     pthread_mutex_unlock(&store->lock);
-    if (idlest == NULL) return;
-    if (!atomic_load(&idlest->aside_runs)) mr_queue_close_space(idlest);
-    release_writer(idlest);
+    mr_space *idlest;
+    while ((idlest = claim_surplus(store, space)) != NULL) {
+        if (!atomic_load(&idlest->aside_runs)) mr_queue_close_space(idlest);
+        release_writer(idlest);
+    }
 }
 
 static mr_code open_writer(mr_space *space, mr_error *err)
@@ -275,7 +289,9 @@ static void run_space(mr_task *task)
     mr_error err = {0};
     mr_op *rest = take_pending(space);
     while (rest != NULL) {
-        const bool goes = !atomic_load(&space->deleted) && open_writer(space, &err) == MR_OK;
+        /* To delete a namespace its database need not be whole. */
+        const bool goes = !atomic_load(&space->deleted) &&
+                          (rest->kind == MR_OP_SPACE_DELETE || open_writer(space, &err) == MR_OK);
         if (!goes) {
             mr_op *next = rest->next;
             rest->next = NULL;

@@ -84,6 +84,10 @@ static mr_code check_message(mr_backend_writer *writer, mr_append_op *op, size_t
     } else if (state == ID_TAKEN) {
         mr_op_fail(&op->op, MR_FAULT_ID_TAKEN, at,
                    "a message with this id exists with other content or in another stream");
+    } else if (version >= MR_SQ_POSITION_MAX ||
+               writer->head > MR_SQ_POSITION_MAX - (int64_t)op->count) {
+        mr_op_fail(&op->op, MR_FAULT_INPUT, at, "the %s has no positions left: an import used them",
+                   version >= MR_SQ_POSITION_MAX ? "stream" : "namespace");
     }
     MR_SQ_AHEAD(entry)++;
     return MR_OK;
@@ -102,7 +106,11 @@ static mr_code check_all(mr_backend_writer *writer, mr_append_op *op, mr_error *
 
 static mr_code check_quota(mr_backend_writer *writer, mr_append_op *op, mr_error *err)
 {
-    const uint64_t wanted = (uint64_t)writer->messages + op->count;
+    uint64_t fresh = 0;
+    for (size_t i = 0; i < op->count; i++)
+        fresh += !op->messages[i].duplicate;
+    const uint64_t wanted = (uint64_t)writer->messages + fresh;
+    if (fresh == 0) return MR_OK; /* a repeated write takes nothing */
     if (writer->messages_max > 0 && wanted > writer->messages_max) {
         mr_op_fail(
             &op->op, MR_FAULT_QUOTA, 0,

@@ -110,7 +110,7 @@ static void close_backend(mr_backend *backend)
     if (backend == NULL) return;
     mr_sqlite_close(&backend->registry);
     if (backend->lock_fd >= 0) close(backend->lock_fd);
-    pthread_mutex_destroy(&backend->tails.lock);
+    mr_sq_tails_done(&backend->tails);
     mr_arena_done(&backend->arena);
     mr_mem_free(backend);
 }
@@ -276,8 +276,9 @@ static mr_code delete_space(mr_backend *backend, const char *id, const char *pla
 {
     char path[PLACE_MAX];
     MR_TRY(change_row(backend, "DELETE FROM namespaces WHERE id = ?1", id, NULL, err));
-    if (backend->data_dir != NULL && resolve(backend, place, path, NULL) == MR_OK)
-        remove_files(path);
+    if (resolve(backend, place, path, NULL) != MR_OK) return MR_OK;
+    mr_sq_tail_forget(&backend->tails, path);
+    if (backend->data_dir != NULL) remove_files(path);
     return MR_OK;
 }
 

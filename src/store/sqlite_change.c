@@ -17,7 +17,7 @@ mr_code mr_sq_clear(mr_backend_writer *writer, mr_clear_op *op, mr_error *err)
     mr_names_reset(&writer->categories);
     writer->first_dirty = MR_NAMES_NONE;
     writer->head = writer->messages = 0;
-    return MR_OK;
+    return mr_sq_keep_ids(writer, err);
 }
 
 /* --- Removing messages ---------------------------------------------------------------------- */
@@ -46,7 +46,7 @@ static mr_code run_with_one(mr_backend_writer *writer, mr_sq_statement which, in
     return mr_sqlite_run(stmt, err);
 }
 
-/* The stream `id` has lost messages; if they were its last ones, its version is kept. */
+/* The stream `id` has lost messages up to `version`; what is left may end before it. */
 static mr_code settle_stream(mr_backend_writer *writer, int64_t id, int64_t version,
                              bool *out_empty, mr_error *err)
 {
@@ -54,9 +54,9 @@ static mr_code settle_stream(mr_backend_writer *writer, int64_t id, int64_t vers
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
     int64_t last;
-    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
-    *out_empty = last < 0;
-    return *out_empty ? run_with(writer, MR_SQ_STREAM_BASE, id, version, err) : MR_OK;
+    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, INT64_MIN, &last, err));
+    *out_empty = last == INT64_MIN;
+    return last < version ? run_with(writer, MR_SQ_STREAM_BASE, id, version, err) : MR_OK;
 }
 
 mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *err)
@@ -77,6 +77,7 @@ mr_code mr_sq_truncate(mr_backend_writer *writer, mr_truncate_op *op, mr_error *
                 -(int64_t)op->removed);
     MR_SQ_FILLED(entry) = !empty;
     if (!op->forget) return MR_OK;
+    MR_TRY(mr_sq_keep_ids(writer, err));
     MR_TRY(run_with_one(writer, MR_SQ_STREAM_FORGET, entry->id, err));
     entry->id = 0;
     MR_SQ_VERSION(entry) = -1;

@@ -15,8 +15,7 @@ mr_code mr_sq_index_one(mr_backend_writer *writer, int64_t stream, int64_t posit
     return mr_sqlite_run(stmt, err);
 }
 
-/* Every message up to `global` is in the index, as of this transaction. */
-static mr_code keep_indexed(mr_backend_writer *writer, int64_t global, mr_error *err)
+mr_code mr_sq_keep_indexed(mr_backend_writer *writer, int64_t global, mr_error *err)
 {
     mr_sqlite_stmt *stmt;
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_INDEXED_SET, &stmt, err));
@@ -46,7 +45,7 @@ mr_code mr_sq_index_some(mr_backend_writer *writer, uint32_t coming, mr_error *e
             if (writer->moved_count > 0)
                 return MR_OK; /* what was just moved is still in the tail */
             writer->sweep = 0;
-            MR_TRY(keep_indexed(writer, mr_sq_tail_oldest(tail) - 1, err));
+            MR_TRY(mr_sq_keep_indexed(writer, mr_sq_tail_oldest(tail) - 1, err));
         }
         const mr_sq_tail_stream *stream = &tail->streams[writer->sweep++];
         if (stream->count == 0) continue;
@@ -64,7 +63,7 @@ mr_code mr_sq_index_all(mr_backend_writer *writer, mr_error *err)
     for (uint32_t i = 0; i <= tail->slot_mask; i++)
         if (tail->streams[i].count > 0) MR_TRY(move_stream(writer, &tail->streams[i], err));
     writer->moved_all = true;
-    return keep_indexed(writer, writer->head, err);
+    return mr_sq_keep_indexed(writer, writer->head, err);
 }
 
 static void add_appended(mr_backend_writer *writer, const mr_append_op *op)
@@ -98,18 +97,25 @@ mr_code mr_sq_index_recover(mr_backend_writer *writer, mr_error *err)
 {
     int64_t head, indexed;
     mr_sqlite_stmt *stmt;
-    if (writer->link.tail->total > 0) return MR_OK; /* it is known what is not indexed */
+    mr_sq_tail *tail = writer->link.tail;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_HEAD, 0, &head, err));
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_INDEXED_GET, 0, &indexed, err));
-    if (indexed >= head) return MR_OK;
+    if (indexed >= head && tail->total == 0) return MR_OK;
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_NOT_INDEXED, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, indexed, err));
     mr_code rc = mr_sqlite_begin_immediate(&writer->link.db, err);
     if (rc == MR_OK) rc = mr_sqlite_run(stmt, err);
-    if (rc == MR_OK) rc = keep_indexed(writer, head, err);
+    if (rc == MR_OK) rc = mr_sq_keep_indexed(writer, head, err);
     if (rc == MR_OK) rc = mr_sqlite_commit(&writer->link.db, err);
-    if (rc != MR_OK) mr_sqlite_rollback(&writer->link.db);
-    return rc;
+    if (rc != MR_OK) {
+        mr_sqlite_rollback(&writer->link.db);
+        return rc;
+    }
+    pthread_mutex_lock(&tail->lock);
+    mr_sq_tail_clear(tail); /* of a writer before, which could not */
+    pthread_mutex_unlock(&tail->lock);
+    mr_sq_tail_unkeep(&writer->backend->tails, tail);
+    return MR_OK;
 }
 
 mr_code mr_sq_index_finish(mr_backend_writer *writer, mr_error *err)

@@ -41,6 +41,10 @@
 #define MR_SQ_CATEGORIES_KEPT (1u << 15)
 #define MR_SQ_NAMES_BYTES     (16u << 20) /* of either's names */
 
+/* Of streams and of the namespace; INT64_MAX means "behind the last one" to reads and truncation.
+ */
+#define MR_SQ_POSITION_MAX (INT64_MAX - 1)
+
 /* The write-ahead log is carried over into the database when it has this many pages, and again by
  * the writer itself, however long that takes, when it has MR_SQ_WAL_PAGES_MAX. */
 #define MR_SQ_WAL_PAGES     8192u
@@ -63,12 +67,15 @@ typedef enum mr_sq_statement {
     MR_SQ_COMMIT,
     MR_SQ_STREAM_FIND,
     MR_SQ_STREAM_VERSION,
+    MR_SQ_STREAM_LAST,
     MR_SQ_STREAM_ADD,
     MR_SQ_STREAM_BASE,
     MR_SQ_STREAM_FORGET,
     MR_SQ_CATEGORY_FIND,
     MR_SQ_CATEGORY_ADD,
     MR_SQ_CATEGORY_COUNT,
+    MR_SQ_LAST_ID,
+    MR_SQ_LAST_ID_SET,
     MR_SQ_MESSAGE_ADD,
     MR_SQ_MESSAGE_BY_ID,
     MR_SQ_MESSAGES_REMOVE,
@@ -99,7 +106,7 @@ typedef enum mr_sq_statement {
     MR_SQ_LOOK_STREAM_UP, /* the same without data and metadata */
     MR_SQ_LOOK_CATEGORY_UP,
     MR_SQ_LOOK_ALL_UP,
-    MR_SQ_STREAMS,
+    MR_SQ_STREAMS, /* one a time */
     MR_SQ_STREAMS_LAST,
     MR_SQ_CATEGORIES,
     MR_SQ_TOTALS,
@@ -120,6 +127,7 @@ typedef struct mr_sq_link {
     mr_sqlite_stmt statements[MR_SQ_STATEMENTS];
     mr_sq_tail *tail;
     mr_sq_tail_copy copy;
+    mr_buffer name; /* of the stream that a list has come to; keeps its memory */
 } mr_sq_link;
 
 /* The statement, ready to be bound. */
@@ -161,11 +169,13 @@ struct mr_backend_writer {
     char *place;
     mr_names streams, categories;
     uint32_t first_dirty; /* category, linked through next_dirty; MR_NAMES_NONE ends */
+    int64_t last_id;      /* of a stream or category, ever: a reader may still hold an old one */
     int64_t head;         /* last global position given; what comes next is head + 1 */
     int64_t messages;     /* all of them, for quotas; a maximum of 0 means none */
     uint64_t messages_max, bytes_max;
     int64_t now_us; /* of the present group */
     bool has_retention;
+    mr_space_state known; /* of the three above, as of the last commit: what is told */
     bool stale;  /* what is in memory may not be what is stored: refresh before the next group */
     bool broken; /* the connection met an error of the world: open it anew before the next group */
     mr_sq_moved moved[MR_SQ_MOVED_MAX]; /* from the tail to the index by the present group */
@@ -199,6 +209,8 @@ MR_HOT void mr_sq_count(mr_backend_writer *writer, uint32_t category, int64_t st
                         int64_t messages);
 /* Writes the counts that have changed. */
 MR_NODISCARD mr_code mr_sq_write_counts(mr_backend_writer *writer, mr_error *err);
+/* Ids given until now will not be given again, whatever is deleted. */
+MR_NODISCARD mr_code mr_sq_keep_ids(mr_backend_writer *writer, mr_error *err);
 /* Global positions up to `floor` will not be given again. */
 MR_NODISCARD mr_code mr_sq_keep_floor(mr_backend_writer *writer, int64_t floor, mr_error *err);
 
@@ -229,9 +241,12 @@ MR_NODISCARD MR_HOT mr_code mr_sq_index_some(mr_backend_writer *writer, uint32_t
 MR_NODISCARD mr_code mr_sq_index_all(mr_backend_writer *writer, mr_error *err);
 MR_NODISCARD mr_code mr_sq_index_one(mr_backend_writer *writer, int64_t stream, int64_t position,
                                      int64_t global, mr_error *err);
+/* Every message up to `global` is in the index, as of this transaction. */
+MR_NODISCARD mr_code mr_sq_keep_indexed(mr_backend_writer *writer, int64_t global, mr_error *err);
 /* After the commit: the tail loses what was moved and gets what the ops from `first` appended. */
 MR_HOT void mr_sq_index_settle(mr_backend_writer *writer, const mr_op *first);
-/* In a transaction of its own: what a crash left unindexed, or what the tail holds at the end. */
+/* In a transaction of its own: what a crash, or a writer that closed on a full disk, left
+ * unindexed; and what the tail holds at the end. */
 MR_NODISCARD mr_code mr_sq_index_recover(mr_backend_writer *writer, mr_error *err);
 MR_NODISCARD mr_code mr_sq_index_finish(mr_backend_writer *writer, mr_error *err);
 

@@ -7,6 +7,7 @@
 #define BUSY_MS            5000
 #define WRITER_CACHE_BYTES (64u << 20)
 #define READER_CACHE_BYTES (8u << 20)
+#define NAME_BYTES_MAX     (1u << 30) /* what was taken over may be longer than what is written */
 
 #define COLUMNS "m.global_position, m.position, m.time, m.id, m.type, s.name"
 #define BODIES  ", m.data, m.metadata"
@@ -32,13 +33,24 @@ static const struct {
                            "look up a stream"},
     [MR_SQ_STREAM_VERSION] = {"SELECT max(position) FROM stream_index WHERE stream = ?1",
                               "look up a stream's version"},
-    [MR_SQ_STREAM_ADD] = {"INSERT INTO streams (name, category, base) VALUES (?1, ?2, -1)",
+    [MR_SQ_STREAM_LAST] = {"SELECT max(base, coalesce((SELECT max(position) FROM stream_index "
+                           "WHERE stream = ?1), -1)) FROM streams WHERE id = ?1",
+                           "look up a stream's version"},
+    [MR_SQ_STREAM_ADD] = {"INSERT INTO streams (id, name, category, base) VALUES (?3, ?1, ?2, -1)",
                           "add a stream"},
-    [MR_SQ_STREAM_BASE] = {"UPDATE streams SET base = ?2 WHERE id = ?1", "keep a stream's version"},
+    [MR_SQ_STREAM_BASE] = {"UPDATE streams SET base = max(base, ?2) WHERE id = ?1",
+                           "keep a stream's version"},
     [MR_SQ_STREAM_FORGET] = {"DELETE FROM streams WHERE id = ?1", "remove a stream"},
     [MR_SQ_CATEGORY_FIND] = {"SELECT id FROM categories WHERE name = ?1", "look up a category"},
-    [MR_SQ_CATEGORY_ADD] = {"INSERT INTO categories (name, streams, messages) VALUES (?1, 0, 0)",
-                            "add a category"},
+    [MR_SQ_CATEGORY_ADD] =
+        {"INSERT INTO categories (id, name, streams, messages) VALUES (?2, ?1, 0, 0)",
+         "add a category"},
+    [MR_SQ_LAST_ID] = {"SELECT max((SELECT coalesce(max(id), 0) FROM streams), (SELECT "
+                       "coalesce(max(id), 0) FROM categories), coalesce((SELECT value FROM meta "
+                       "WHERE key = 'ids'), 0))",
+                       "find the last id"},
+    [MR_SQ_LAST_ID_SET] = {"INSERT OR REPLACE INTO meta (key, value) VALUES ('ids', ?1)",
+                           "keep the last id"},
     [MR_SQ_CATEGORY_COUNT] = {"UPDATE categories SET streams = streams + ?2, messages = messages + "
                               "?3 WHERE id = ?1",
                               "count a category's messages"},
@@ -101,7 +113,8 @@ static const struct {
                                 "<= ?2 AND x.position < ?3 ORDER BY "
                                 "x.position DESC",
                                 "read a stream"},
-    [MR_SQ_READ_ONE] = {"SELECT " OF_ONE BODIES " FROM messages m WHERE m.global_position = ?1",
+    [MR_SQ_READ_ONE] = {"SELECT " OF_ONE BODIES " FROM messages m WHERE m.global_position = ?1 AND "
+                        "m.stream = ?2",
                         "read a message"},
     [MR_SQ_READ_CATEGORY_UP] = {"SELECT " COLUMNS BODIES JOINED OF_CATEGORY
                                 ">= ?2 ORDER BY m.global_position",
@@ -124,8 +137,9 @@ static const struct {
     [MR_SQ_LOOK_ALL_UP] = {"SELECT " COLUMNS NOTHING JOINED OF_ALL
                            ">= ?2 ORDER BY m.global_position",
                            "read all messages"},
-    [MR_SQ_STREAMS] = {"SELECT id, name FROM streams WHERE name > ?1 AND name >= ?2 ORDER BY name",
-                       "list streams"},
+    [MR_SQ_STREAMS] =
+        {"SELECT id, name FROM streams WHERE name > ?1 AND name >= ?2 ORDER BY name LIMIT 1",
+         "list streams"},
     [MR_SQ_STREAMS_LAST] =
         {"SELECT m.position, m.time FROM stream_index x CROSS JOIN messages m ON "
          "m.global_position = x.global_position WHERE x.stream = ?1 ORDER BY "
@@ -177,6 +191,7 @@ mr_code mr_sq_link_open(mr_sq_link *link, mr_backend *backend, const char *place
     const bool writes = mode != MR_SQLITE_READ;
     const bool in_memory = backend->data_dir == NULL;
     memset(link, 0, sizeof *link);
+    mr_buffer_init(&link->name, "a stream's name", NAME_BYTES_MAX);
     mr_code rc = mr_sqlite_open(
         &link->db, place,
         &(mr_sqlite_options){
@@ -200,6 +215,7 @@ void mr_sq_link_close(mr_sq_link *link, mr_backend *backend)
     mr_sqlite_close(&link->db);
     mr_sq_tail_close(&backend->tails, link->tail);
     mr_mem_free(link->copy.nodes);
+    mr_buffer_done(&link->name);
     memset(link, 0, sizeof *link);
 }
 

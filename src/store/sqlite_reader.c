@@ -111,7 +111,7 @@ static mr_code find_scope(mr_sq_link *link, const mr_read_op *op, int64_t *out, 
 }
 
 /* Messages of one stream that are not in the index yet, by their global positions. */
-static mr_code read_tail(mr_sq_link *link, mr_read_op *op, bool *on, mr_error *err)
+static mr_code read_tail(mr_sq_link *link, mr_read_op *op, int64_t stream, bool *on, mr_error *err)
 {
     const mr_sq_tail_copy *copy = &link->copy;
     mr_sqlite_stmt *stmt;
@@ -121,6 +121,7 @@ static mr_code read_tail(mr_sq_link *link, mr_read_op *op, bool *on, mr_error *e
         const int64_t at = op->by_global ? node->global : node->position;
         if (op->backwards ? at > op->from : at < op->from) continue;
         MR_TRY(mr_sqlite_bind_i64(stmt, 1, node->global, err));
+        MR_TRY(mr_sqlite_bind_i64(stmt, 2, stream, err));
         const mr_code rc = step_through(stmt, op, on, err);
         mr_sqlite_reset(stmt);
         MR_TRY(rc);
@@ -145,9 +146,9 @@ static mr_code read_index(mr_sq_link *link, mr_read_op *op, int64_t stream, bool
 static mr_code read_stream(mr_sq_link *link, mr_read_op *op, int64_t stream, mr_error *err)
 {
     bool on = true;
-    if (op->backwards) MR_TRY(read_tail(link, op, &on, err));
+    if (op->backwards) MR_TRY(read_tail(link, op, stream, &on, err));
     if (on) MR_TRY(read_index(link, op, stream, &on, err));
-    if (on && !op->backwards) MR_TRY(read_tail(link, op, &on, err));
+    if (on && !op->backwards) MR_TRY(read_tail(link, op, stream, &on, err));
     return MR_OK;
 }
 
@@ -191,69 +192,100 @@ static mr_code read_messages(mr_sq_link *link, mr_read_op *op, mr_error *err)
 
 /* --- The rest ------------------------------------------------------------------------------- */
 
+/* The id is looked up, then the tail, then the index: each later than the one before, so that what
+ * is truncated or moved meanwhile is not missed. An id is never that of another stream. */
 static mr_code read_version(mr_sq_link *link, mr_version_op *op, mr_error *err)
 {
     mr_sqlite_stmt *stmt;
+    mr_sq_tail_node newest;
+    int64_t id;
+    op->version = -1;
     MR_TRY(mr_sq_get(link, MR_SQ_STREAM_FIND, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, op->stream, err));
-    bool row = false;
-    const mr_code rc = mr_sqlite_step(stmt, &row, err);
-    const int64_t id = row ? mr_sqlite_column_i64(stmt, 0) : 0;
-    op->version = row ? mr_sqlite_column_i64(stmt, 2) : -1;
-    mr_sqlite_reset(stmt);
-    if (rc != MR_OK || !row) return rc;
-    int64_t last;
-    MR_TRY(mr_sq_get(link, MR_SQ_STREAM_VERSION, &stmt, err));
+    MR_TRY(mr_sq_integer(link, MR_SQ_STREAM_FIND, 0, &id, err));
+    if (id == 0) return MR_OK;
+    const bool in_tail = mr_sq_tail_last(link->tail, id, &newest);
+    MR_TRY(mr_sq_get(link, MR_SQ_STREAM_LAST, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, id, err));
-    mr_sq_tail_node newest;
-    const bool in_tail = mr_sq_tail_last(link->tail, id, &newest); /* before the index */
-    MR_TRY(mr_sq_integer(link, MR_SQ_STREAM_VERSION, -1, &last, err));
-    if (in_tail && newest.position > last) last = newest.position;
-    if (last > op->version) op->version = last;
+    MR_TRY(mr_sq_integer(link, MR_SQ_STREAM_LAST, INT64_MIN, &op->version, err));
+    if (op->version == INT64_MIN) /* forgotten meanwhile */
+        op->version = -1;
+    else if (in_tail && newest.position > op->version)
+        op->version = newest.position;
     return MR_OK;
 }
 
-static mr_code last_of_stream(mr_sq_link *link, int64_t id, mr_stream_info *info, bool *out_any,
-                              mr_error *err)
+static mr_code find_last(mr_sq_link *link, mr_sq_statement which, int64_t first, int64_t second,
+                         mr_stream_info *info, bool *out_any, mr_error *err)
 {
+    const int at = which == MR_SQ_READ_ONE ? 1 : 0; /* column of the position; the time follows */
     mr_sqlite_stmt *stmt;
-    mr_sq_tail_node newest;
-    const bool in_tail = mr_sq_tail_last(link->tail, id, &newest);
-    MR_TRY(mr_sq_get(link, in_tail ? MR_SQ_READ_ONE : MR_SQ_STREAMS_LAST, &stmt, err));
-    MR_TRY(mr_sqlite_bind_i64(stmt, 1, in_tail ? newest.global : id, err));
+    MR_TRY(mr_sq_get(link, which, &stmt, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, first, err));
+    if (which == MR_SQ_READ_ONE) MR_TRY(mr_sqlite_bind_i64(stmt, 2, second, err));
     *out_any = false;
     const mr_code rc = mr_sqlite_step(stmt, out_any, err);
     if (*out_any) {
-        info->version = mr_sqlite_column_i64(stmt, in_tail ? 1 : 0);
-        info->last_time_us = mr_sqlite_column_i64(stmt, in_tail ? 2 : 1);
+        info->version = mr_sqlite_column_i64(stmt, at);
+        info->last_time_us = mr_sqlite_column_i64(stmt, at + 1);
     }
     mr_sqlite_reset(stmt);
     return rc;
 }
 
-static mr_code read_streams(mr_sq_link *link, mr_streams_op *op, mr_error *err)
+/* The tail first, then the index. What is no longer where the tail had it was removed, and before
+ * that everything moved to the index. */
+static mr_code last_of_stream(mr_sq_link *link, int64_t id, mr_stream_info *info, bool *out_any,
+                              mr_error *err)
+{
+    mr_sq_tail_node newest;
+    *out_any = false;
+    if (mr_sq_tail_last(link->tail, id, &newest))
+        MR_TRY(find_last(link, MR_SQ_READ_ONE, newest.global, id, info, out_any, err));
+    return *out_any ? MR_OK : find_last(link, MR_SQ_STREAMS_LAST, id, 0, info, out_any, err);
+}
+
+/* The first stream whose name is greater than what link->name holds; its id is 0 when there is none
+ * with the prefix. */
+static mr_code next_stream(mr_sq_link *link, mr_slice prefix, int64_t *out_id, mr_error *err)
 {
     mr_sqlite_stmt *stmt;
+    bool row = false;
+    *out_id = 0;
     MR_TRY(mr_sq_get(link, MR_SQ_STREAMS, &stmt, err));
-    MR_TRY(mr_sqlite_bind_text(stmt, 1, op->after, err));
-    MR_TRY(mr_sqlite_bind_text(stmt, 2, op->prefix, err));
-    mr_code rc = MR_OK;
+    MR_TRY(mr_sqlite_bind_text(stmt, 1, mr_buffer_slice(&link->name), err));
+    MR_TRY(mr_sqlite_bind_text(stmt, 2, prefix, err));
+    mr_code rc = mr_sqlite_step(stmt, &row, err);
+    if (rc == MR_OK && row) {
+        const mr_slice name = mr_sqlite_column_text(stmt, 1);
+        mr_buffer_reset(&link->name);
+        rc = mr_buffer_append(&link->name, name, err);
+        if (name.len >= prefix.len &&
+            (prefix.len == 0 || memcmp(name.ptr, prefix.ptr, prefix.len) == 0))
+            *out_id = mr_sqlite_column_i64(stmt, 0);
+    }
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+/* One stream at a time: a statement that stayed open over all of them would look for messages at a
+ * moment before that at which the tail is looked at. */
+static mr_code read_streams(mr_sq_link *link, mr_streams_op *op, mr_error *err)
+{
+    mr_buffer_reset(&link->name);
+    MR_TRY(mr_buffer_append(&link->name, op->after, err));
     for (uint32_t count = 0; count < op->limit;) {
-        bool row = false, any = false;
-        rc = mr_sqlite_step(stmt, &row, err);
-        if (rc != MR_OK || !row) break;
-        mr_stream_info info = {.name = mr_sqlite_column_text(stmt, 1)};
-        if (info.name.len < op->prefix.len ||
-            (op->prefix.len > 0 && memcmp(info.name.ptr, op->prefix.ptr, op->prefix.len) != 0))
-            break;
-        rc = last_of_stream(link, mr_sqlite_column_i64(stmt, 0), &info, &any, err);
-        if (rc != MR_OK) break;
+        int64_t id;
+        bool any;
+        MR_TRY(next_stream(link, op->prefix, &id, err));
+        if (id == 0) return MR_OK;
+        mr_stream_info info = {.name = mr_buffer_slice(&link->name)};
+        MR_TRY(last_of_stream(link, id, &info, &any, err));
         if (!any) continue; /* truncated to nothing */
         op->take(op, &info);
         count++;
     }
-    mr_sqlite_reset(stmt);
-    return rc;
+    return MR_OK;
 }
 
 static mr_code read_categories(mr_sq_link *link, mr_categories_op *op, mr_error *err)

@@ -53,6 +53,14 @@ static mr_code exec(mr_backend_writer *writer, const char *sql, mr_error *err)
 
 /* --- EventoDB's messages -------------------------------------------------------------------- */
 
+/* Microseconds of a time in seconds that may be anything: within the years that RFC 3339 can spell.
+ */
+static int64_t micros_of(int64_t seconds)
+{
+    static const int64_t first = -62135596800, last = 253402300799; /* of the years 1 and 9999 */
+    return (seconds < first ? first : seconds > last ? last : seconds) * 1000000;
+}
+
 /* A row of EventoDB's table as a message of ours. Its seconds become microseconds; ids that are no
  * UUIDs, which its import let through, stay as they are. */
 static void take_row(const mr_sqlite_stmt *row, mr_message *out)
@@ -65,7 +73,7 @@ static void take_row(const mr_sqlite_stmt *row, mr_message *out)
         .position = mr_sqlite_column_i64(row, 4),
         .data = mr_sqlite_column_blob(row, 5),
         .metadata = mr_sqlite_column_blob(row, 6),
-        .time_us = mr_sqlite_column_i64(row, 7) * 1000000,
+        .time_us = micros_of(mr_sqlite_column_i64(row, 7)),
     };
     if (!mr_uuid_parse(id, &out->id.uuid)) out->id.text = id;
     if (mr_slice_is(out->data, "null")) out->data = (mr_slice){0};
@@ -128,8 +136,10 @@ static mr_code move_rows(mr_backend_writer *writer, mr_error *err)
 
 static mr_code take_over(mr_backend_writer *writer, mr_error *err)
 {
-    int64_t floor;
+    int64_t floor, head;
     MR_TRY(ask(writer, "SELECT seq FROM sqlite_sequence WHERE name = 'messages'", &floor, err));
+    /* A view or trigger of somebody else's that no longer works would refuse the renaming. */
+    sqlite3_db_config(writer->link.db.handle, SQLITE_DBCONFIG_LEGACY_ALTER_TABLE, 1, NULL);
     MR_TRY(exec(writer,
                 "DROP INDEX IF EXISTS messages_id; DROP INDEX IF EXISTS messages_stream;"
                 "DROP INDEX IF EXISTS messages_category;"
@@ -138,6 +148,8 @@ static mr_code take_over(mr_backend_writer *writer, mr_error *err)
     MR_TRY(exec(writer, tables, err));
     MR_TRY(move_rows(writer, err));
     MR_TRY(mr_sq_keep_floor(writer, floor, err));
+    MR_TRY(ask(writer, "SELECT max(global_position) FROM messages", &head, err));
+    MR_TRY(mr_sq_keep_indexed(writer, head, err)); /* move_row() has */
     return exec(writer, "DROP TABLE eventodb_messages", err);
 }
 

@@ -25,12 +25,38 @@ static mr_sq_tail *make_tail(const char *path)
     return tail;
 }
 
-mr_code mr_sq_tail_open(mr_sq_tails *tails, const char *path, mr_sq_tail **out, mr_error *err)
+/* Under the lock. */
+static mr_sq_tail *find(const mr_sq_tails *tails, const char *path)
 {
-    pthread_mutex_lock(&tails->lock);
     mr_sq_tail *tail = tails->first;
     while (tail != NULL && strcmp(tail->path, path) != 0)
         tail = tail->next;
+    return tail;
+}
+
+/* Under the lock: gives a reference back, and takes the tail off the list if it was the last. */
+static bool drop_reference(mr_sq_tails *tails, mr_sq_tail *tail)
+{
+    if (--tail->refs > 0) return false;
+    mr_sq_tail **link = &tails->first;
+    while (*link != tail)
+        link = &(*link)->next;
+    *link = tail->next;
+    return true;
+}
+
+static void free_tail(mr_sq_tail *tail)
+{
+    pthread_mutex_destroy(&tail->lock);
+    mr_mem_free(tail->nodes);
+    mr_mem_free(tail->streams);
+    mr_mem_free(tail);
+}
+
+mr_code mr_sq_tail_open(mr_sq_tails *tails, const char *path, mr_sq_tail **out, mr_error *err)
+{
+    pthread_mutex_lock(&tails->lock);
+    mr_sq_tail *tail = find(tails, path);
     if (tail == NULL) {
         tail = make_tail(path);
         if (tail != NULL) {
@@ -49,17 +75,48 @@ void mr_sq_tail_close(mr_sq_tails *tails, mr_sq_tail *tail)
 {
     if (tail == NULL) return;
     pthread_mutex_lock(&tails->lock);
-    const bool is_last = --tail->refs == 0;
-    mr_sq_tail **link = &tails->first;
-    while (is_last && *link != tail)
-        link = &(*link)->next;
-    if (is_last) *link = tail->next;
+    const bool is_last = drop_reference(tails, tail);
     pthread_mutex_unlock(&tails->lock);
-    if (!is_last) return;
-    pthread_mutex_destroy(&tail->lock);
-    mr_mem_free(tail->nodes);
-    mr_mem_free(tail->streams);
-    mr_mem_free(tail);
+    if (is_last) free_tail(tail);
+}
+
+void mr_sq_tail_keep(mr_sq_tails *tails, mr_sq_tail *tail)
+{
+    pthread_mutex_lock(&tails->lock);
+    if (!tail->kept) tail->refs++;
+    tail->kept = true;
+    pthread_mutex_unlock(&tails->lock);
+}
+
+void mr_sq_tail_unkeep(mr_sq_tails *tails, mr_sq_tail *tail)
+{
+    pthread_mutex_lock(&tails->lock);
+    if (tail->kept) tail->refs--;
+    tail->kept = false;
+    pthread_mutex_unlock(&tails->lock);
+}
+
+void mr_sq_tail_forget(mr_sq_tails *tails, const char *path)
+{
+    pthread_mutex_lock(&tails->lock);
+    mr_sq_tail *tail = find(tails, path);
+    if (tail != NULL) tail->path[0] = 0;
+    const bool was_kept = tail != NULL && tail->kept;
+    if (was_kept) tail->kept = false;
+    const bool is_last = was_kept && drop_reference(tails, tail);
+    pthread_mutex_unlock(&tails->lock);
+    if (is_last) free_tail(tail);
+}
+
+void mr_sq_tails_done(mr_sq_tails *tails)
+{
+    while (tails->first != NULL) {
+        mr_sq_tail *tail = tails->first;
+        MR_DCHECK(tail->kept && tail->refs == 1);
+        tails->first = tail->next;
+        free_tail(tail);
+    }
+    pthread_mutex_destroy(&tails->lock);
 }
 
 /* --- Streams -------------------------------------------------------------------------------- */

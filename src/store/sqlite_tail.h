@@ -14,7 +14,8 @@
  * and then asks the index for what lies before it, so what moves from one to the other in between
  * is neither lost nor seen twice. `meta` holds a global position up to which all messages are
  * indexed: whoever opens the database for writing after a crash indexes what lies behind it. A
- * database that nobody has open for writing is fully indexed.
+ * database that nobody has open for writing is fully indexed, but for what is kept here when the
+ * disk took no more writes at closing.
  *
  * Measured (64 waiting writes, 100 streams, synchronous=FULL): see docs/internals/message-store.md.
  *
@@ -47,6 +48,7 @@ typedef struct mr_sq_tail {
     uint32_t node_room, node_count, free_node;
     uint32_t slot_mask, stream_count;
     uint32_t total;
+    bool kept; /* under the backend's lock: a reference nobody holds, see mr_sq_tail_keep() */
     char path[];
 } mr_sq_tail;
 
@@ -66,6 +68,15 @@ MR_NODISCARD mr_code mr_sq_tail_open(mr_sq_tails *tails, const char *path, mr_sq
                                      mr_error *err);
 /* NULL is harmless. */
 void mr_sq_tail_close(mr_sq_tails *tails, mr_sq_tail *tail);
+/* The index could not take what is in the tail and the writer closes: readers need it until the
+ * next writer has indexed it and calls mr_sq_tail_unkeep(). */
+void mr_sq_tail_keep(mr_sq_tails *tails, mr_sq_tail *tail);
+/* Harmless when it is not kept; the caller has the tail open. */
+void mr_sq_tail_unkeep(mr_sq_tails *tails, mr_sq_tail *tail);
+/* The database at `path` is removed: who opens a new one there gets a new tail. */
+void mr_sq_tail_forget(mr_sq_tails *tails, const char *path);
+/* At the end: what was kept. */
+void mr_sq_tails_done(mr_sq_tails *tails);
 
 /* --- readers --- */
 

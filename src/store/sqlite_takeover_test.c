@@ -140,3 +140,91 @@ MR_TEST(a_directory_of_eventodb_is_taken_over_in_place)
     expect_taken_over(dir, false);
     expect_taken_over(dir, true);
 }
+
+/* --- What EventoDB's own checks let through, and what people add to a database -------------------
+ */
+
+static char odd[2000];
+
+static bool see_odd(MR_UNUSED mr_read_op *op, const mr_message *message)
+{
+    const size_t len = strlen(odd);
+    snprintf(odd + len, sizeof odd - len, "%lld %.*s/%lld %.*s %lld\n",
+             (long long)message->global_position, MR_SLICE_ARGS(message->stream),
+             (long long)message->position, message->data.ptr == NULL ? 4 : (int)message->data.len,
+             message->data.ptr == NULL ? "null" : message->data.ptr, (long long)message->time_us);
+    return true;
+}
+
+MR_TEST(odd_rows_and_things_of_others_are_taken_over_or_left_alone)
+{
+    char path[300];
+    const char *dir = make_sample("odd");
+    snprintf(path, sizeof path, "%s/default.db", dir);
+    run_sql(
+        path,
+        "DELETE FROM messages; DELETE FROM sqlite_sequence;"
+        "INSERT INTO messages (global_position, stream_name, position, id, type, data, metadata,"
+        " time) VALUES (-7, 'a-1', -3, 'x1', 'T', '{}', '', -1),"
+        " (1, 'a-1', -2, 'x2', 'T', NULL, NULL, 0),"
+        " (2, 'a-2', 5, 'x3', '', CAST('{\"a\":1}' AS BLOB), CAST('' AS BLOB), 1.5),"
+        " (3, 'a-2', 3, 'x4', 'T', 17, NULL, 9223372036854775807),"
+        " (4, '-', 0, 'x5', 'T', '{}', '{}', -9223372036854775807);"
+        "CREATE TABLE audit (n INTEGER); CREATE VIEW mine AS SELECT id, type FROM messages;"
+        "CREATE VIEW broken AS SELECT * FROM nowhere;"
+        "CREATE INDEX mine_too ON messages (type);"
+        "CREATE TRIGGER watch AFTER INSERT ON messages BEGIN INSERT INTO audit VALUES (1); END;"
+        "CREATE TRIGGER keep BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'kept'); END;");
+    for (int round = 0; round < 2; round++) {
+        mr_message_store *store = NULL;
+        MR_EXPECT_OK(mr_message_store_open(
+            &(mr_message_store_options){.data_dir = dir, .registry_name = "registry"}, &store,
+            &err));
+        mr_space *space = mr_message_store_find(store, MR_SLICE("default"));
+        mr_read_op read = {.op = {.kind = MR_OP_READ, .space = space},
+                           .scope = MR_READ_ALL,
+                           .from = -100,
+                           .limit = -1,
+                           .take = see_odd};
+        odd[0] = 0;
+        MR_EXPECT_OK(mr_message_store_call(store, &read.op, &err));
+        MR_EXPECT_TEXT(odd, "-7 a-1/-3 {} -1000000\n"
+                            "1 a-1/-2 null 0\n"
+                            "2 a-2/5 {\"a\":1} 1000000\n"
+                            "3 a-2/3 17 253402300799000000\n"
+                            "4 -/0 {} -62135596800000000\n");
+        mr_info_op info = {.op = {.kind = MR_OP_INFO, .space = space}};
+        MR_EXPECT_OK(mr_message_store_call(store, &info.op, &err));
+        MR_EXPECT_U64(info.info.message_count, ==, 5);
+        MR_EXPECT_U64(info.info.stream_count, ==, 3);
+        mr_space_release(space);
+        mr_message_store_close(store);
+    }
+    mr_message_store *store = NULL;
+    MR_EXPECT_OK(mr_message_store_open(
+        &(mr_message_store_options){.data_dir = dir, .registry_name = "registry"}, &store, &err));
+    mr_space *space = mr_message_store_find(store, MR_SLICE("default"));
+    mr_new_message message = {
+        .stream = MR_SLICE("a-1"), .type = MR_SLICE("T"), .data = MR_SLICE("{}")};
+    mr_append_op op = {
+        .op = {.kind = MR_OP_APPEND, .space = space}, .messages = &message, .count = 1};
+    MR_EXPECT_OK(mr_message_store_call(store, &op.op, &err));
+    MR_EXPECT_I64(message.position, ==, 0);
+    MR_EXPECT_I64(message.global_position, ==, 5);
+    message.stream = MR_SLICE("a-2");
+    MR_EXPECT_OK(mr_message_store_call(store, &op.op, &err));
+    MR_EXPECT_I64(message.position, ==, 6);
+    mr_info_op info = {.op = {.kind = MR_OP_INFO, .space = space}};
+    MR_EXPECT_OK(mr_message_store_call(store, &info.op, &err));
+    MR_EXPECT_U64(info.info.message_count, ==, 7);
+    MR_EXPECT_U64(info.info.stream_count, ==, 3);
+    mr_truncate_op truncate = {.op = {.kind = MR_OP_TRUNCATE, .space = space},
+                               .stream = MR_SLICE("a-1"),
+                               .before = INT64_MAX};
+    MR_EXPECT_OK(mr_message_store_call(store, &truncate.op, &err));
+    MR_EXPECT_OK(mr_message_store_call(store, &info.op, &err));
+    MR_EXPECT_U64(info.info.message_count, ==, 4);
+    MR_EXPECT_U64(info.info.stream_count, ==, 2);
+    mr_space_release(space);
+    mr_message_store_close(store);
+}

@@ -73,7 +73,8 @@ void mr_sq_writer_close(mr_backend_writer *writer)
     if (writer == NULL) return;
     if (writer->link.db.handle != NULL) {
         /* When the disk is full the next one to open it does this. */
-        (void)!mr_sq_index_finish(writer, NULL);
+        if (mr_sq_index_finish(writer, NULL) != MR_OK)
+            mr_sq_tail_keep(&writer->backend->tails, writer->link.tail);
         mr_sq_link_close(&writer->link, writer->backend);
     }
     mr_names_done(&writer->streams);
@@ -83,9 +84,15 @@ void mr_sq_writer_close(mr_backend_writer *writer)
 
 mr_space_state mr_sq_state(const mr_backend_writer *writer)
 {
-    return (mr_space_state){.head = writer->head,
-                            .messages = (uint64_t)writer->messages,
-                            .has_retention = writer->has_retention};
+    return writer->known;
+}
+
+/* What is in memory is what is stored, as of now. */
+static void keep_known(mr_backend_writer *writer)
+{
+    writer->known = (mr_space_state){.head = writer->head,
+                                     .messages = (uint64_t)writer->messages,
+                                     .has_retention = writer->has_retention};
 }
 
 /* --- What is kept in memory ----------------------------------------------------------------- */
@@ -117,12 +124,14 @@ mr_code mr_sq_writer_refresh(mr_backend_writer *writer, mr_error *err)
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_HEAD, 0, &writer->head, err));
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_FLOOR_GET, 0, &floor, err));
     if (floor > writer->head) writer->head = floor;
+    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_LAST_ID, 0, &writer->last_id, err));
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_TOTALS, 0, &writer->messages, err));
     MR_TRY(load_quotas(writer, err));
     int64_t retentions;
     MR_TRY(mr_sq_integer(&writer->link, MR_SQ_RETENTIONS, 0, &retentions, err));
     writer->has_retention = retentions > 0;
     writer->stale = false;
+    keep_known(writer);
     return MR_OK;
 }
 
@@ -162,10 +171,10 @@ static mr_code load_stream(mr_backend_writer *writer, mr_slice name, mr_name_ent
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_VERSION, &stmt, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 1, out->id, err));
     int64_t last;
-    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, -1, &last, err));
+    MR_TRY(mr_sq_integer(&writer->link, MR_SQ_STREAM_VERSION, INT64_MIN, &last, err));
     mr_sq_tail_node newest;
     if (mr_sq_tail_last(writer->link.tail, out->id, &newest)) last = newest.position;
-    MR_SQ_FILLED(out) = last >= 0;
+    MR_SQ_FILLED(out) = last != INT64_MIN; /* EventoDB imported positions below 0, too */
     if (last > MR_SQ_VERSION(out)) MR_SQ_VERSION(out) = last;
     return MR_OK;
 }
@@ -194,20 +203,21 @@ mr_code mr_sq_stream_make(mr_backend_writer *writer, uint32_t stream, mr_error *
 {
     mr_name_entry *entry = &writer->streams.entries[stream];
     if (MR_LIKELY(entry->id != 0)) return MR_OK;
-    sqlite3 *handle = writer->link.db.handle;
     mr_name_entry *category = &writer->categories.entries[MR_SQ_CATEGORY(entry)];
     mr_sqlite_stmt *stmt;
     if (category->id == 0) {
         MR_TRY(mr_sq_get(&writer->link, MR_SQ_CATEGORY_ADD, &stmt, err));
         MR_TRY(mr_sqlite_bind_text(stmt, 1, category->name, err));
+        MR_TRY(mr_sqlite_bind_i64(stmt, 2, ++writer->last_id, err));
         MR_TRY(mr_sqlite_run(stmt, err));
-        category->id = sqlite3_last_insert_rowid(handle);
+        category->id = writer->last_id;
     }
     MR_TRY(mr_sq_get(&writer->link, MR_SQ_STREAM_ADD, &stmt, err));
     MR_TRY(mr_sqlite_bind_text(stmt, 1, entry->name, err));
     MR_TRY(mr_sqlite_bind_i64(stmt, 2, category->id, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 3, ++writer->last_id, err));
     MR_TRY(mr_sqlite_run(stmt, err));
-    entry->id = sqlite3_last_insert_rowid(handle);
+    entry->id = writer->last_id;
     return MR_OK;
 }
 
@@ -239,6 +249,14 @@ mr_code mr_sq_write_counts(mr_backend_writer *writer, mr_error *err)
         writer->first_dirty = entry->next_dirty;
     }
     return MR_OK;
+}
+
+mr_code mr_sq_keep_ids(mr_backend_writer *writer, mr_error *err)
+{
+    mr_sqlite_stmt *stmt;
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_LAST_ID_SET, &stmt, err));
+    MR_TRY(mr_sqlite_bind_i64(stmt, 1, writer->last_id, err));
+    return mr_sqlite_run(stmt, err);
 }
 
 mr_code mr_sq_keep_floor(mr_backend_writer *writer, int64_t floor, mr_error *err)
@@ -318,6 +336,8 @@ static mr_code carry_out_all(mr_backend_writer *writer, mr_op *first, mr_op **at
         MR_TRY(carry_out(writer, op, err));
     }
     *at = NULL;
+    /* What was imported is indexed: whoever opens the database next need not look at it. */
+    if (is_bulk(first)) MR_TRY(mr_sq_keep_indexed(writer, writer->head, err));
     return mr_sq_write_counts(writer, err);
 }
 
@@ -336,6 +356,7 @@ static mr_code run_group(mr_backend_writer *writer, mr_op *first, mr_op **at, mr
     if (rc == MR_OK) rc = run(writer, MR_SQ_COMMIT, err);
     if (rc == MR_OK) {
         mr_sq_index_settle(writer, first);
+        keep_known(writer);
         return MR_OK;
     }
     mr_sqlite_rollback(&writer->link.db);
@@ -395,7 +416,7 @@ void mr_sq_write(mr_backend_writer *writer, mr_op *first)
         last->next = rest;
         begin = rest;
     }
-    /* What a failure left in memory must not be told as the namespace's state. */
+    /* The next group finds it done; if it fails, that group tries again. */
     if (writer->stale) (void)!mr_sq_make_ready(writer, NULL);
 }
 

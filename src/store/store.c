@@ -209,12 +209,18 @@ static mr_code create_space(mr_message_store *store, mr_space_op *op, mr_arena *
         record.metadata == NULL)
         return mr_arena_fail(arena, err);
     MR_TRY(store->ops->create_space(store->backend, &record, arena, &record.place, err));
-    MR_TRY(make_space(store, &record, empty, &space, err));
-    pthread_mutex_lock(&store->lock);
-    const mr_code rc = map_add(store, space, err);
-    pthread_mutex_unlock(&store->lock);
-    if (rc != MR_OK) mr_space_release(space);
-    if (rc == MR_OK && store->count.spaces != NULL) mr_gauge_add(store->count.spaces, 1);
+    mr_code rc = make_space(store, &record, empty, &space, err);
+    if (rc == MR_OK) {
+        pthread_mutex_lock(&store->lock);
+        rc = map_add(store, space, err);
+        pthread_mutex_unlock(&store->lock);
+        if (rc != MR_OK) mr_space_release(space);
+    }
+    /* A row that nobody here knows of would be in the way of the next try. */
+    if (rc != MR_OK)
+        (void)!store->ops->delete_space(store->backend, record.id, record.place, NULL);
+    else if (store->count.spaces != NULL)
+        mr_gauge_add(store->count.spaces, 1);
     return rc;
 }
 
@@ -259,7 +265,7 @@ void mr_store_delete_space(mr_space *space, mr_space_op *op)
 {
     mr_message_store *store = space->store;
     mr_error err;
-    op->messages_deleted = store->ops->state(space->writer).messages;
+    op->messages_deleted = atomic_load_explicit(&space->messages, memory_order_relaxed);
     op->time_us = mr_clock_wall_ns() / MR_NS_PER_US;
     op->op.space = NULL;
     pthread_mutex_lock(&store->registry_lock);

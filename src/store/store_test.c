@@ -5,7 +5,9 @@
 
 #include <unistd.h>
 
+#include "core/mem.h"
 #include "store/feed.h"
+#include "store/store_internal.h"
 #include "support/files.h"
 #include "support/test.h"
 
@@ -423,6 +425,113 @@ MR_TEST(more_namespaces_than_may_be_open_all_work)
     mr_message_store_close(store);
 }
 
+typedef struct held_op {
+    mr_append_op append;
+    mr_new_message message;
+    fixture at;
+    atomic_int *held, *wanted;
+} held_op;
+
+static void hold(mr_op *op)
+{
+    const held_op *held = op->caller;
+    atomic_fetch_add(held->held, 1);
+    while (atomic_load(held->wanted) == 0)
+        usleep(1000);
+    atomic_fetch_sub(held->held, 1);
+}
+
+MR_TEST(namespaces_that_were_all_busy_are_closed_when_they_no_longer_are)
+{
+    mr_message_store *store = NULL;
+    held_op ops[4];
+    atomic_int held = 0, wanted = 0;
+    MR_EXPECT_OK(mr_message_store_open(&(mr_message_store_options){.data_dir = mr_test_at("busy"),
+                                                                   .open_spaces_max = 1,
+                                                                   .writers = 4},
+                                       &store, &err));
+    for (size_t i = 0; i < MR_COUNT_OF(ops); i++) {
+        const char id[] = {(char)('a' + (int)i), 0};
+        MR_EXPECT_OK(make_space(store, id));
+        ops[i] = (held_op){.message = message_to("a-1", "{}"), .held = &held, .wanted = &wanted};
+        ops[i].at = (fixture){store, mr_message_store_find(store, mr_slice_text(id))};
+        ops[i].append = (mr_append_op){
+            .op = {.kind = MR_OP_APPEND, .space = ops[i].at.space, .done = hold, .caller = &ops[i]},
+            .messages = &ops[i].message,
+            .count = 1};
+        mr_message_store_submit(store, &ops[i].append.op);
+    }
+    while (atomic_load(&held) < 4)
+        usleep(1000);
+    atomic_store(&wanted, 1);
+    for (size_t i = 0; i < MR_COUNT_OF(ops); i++)
+        while (atomic_load(&ops[i].at.space->scheduled))
+            usleep(1000);
+    MR_EXPECT_OK(make_space(store, "e"));
+    fixture last = {store, mr_message_store_find(store, MR_SLICE("e"))};
+    append_some(&last, "a-1", 1);
+    for (size_t i = 0; i < MR_COUNT_OF(ops); i++) {
+        char name[64];
+        snprintf(name, sizeof name, "busy/namespaces/%c.db-wal", (int)('a' + i));
+        MR_EXPECT(!mr_test_exists(mr_test_at(name)));
+        mr_space_release(ops[i].at.space);
+    }
+    mr_space_release(last.space);
+    mr_message_store_close(store);
+}
+
+MR_TEST(a_namespace_whose_database_is_gone_can_be_deleted)
+{
+    mr_message_store *store = NULL;
+    char path[600];
+    MR_EXPECT_OK(mr_message_store_open(
+        &(mr_message_store_options){.data_dir = mr_test_at("gone"), .open_spaces_max = 1}, &store,
+        &err));
+    MR_EXPECT_OK(make_space(store, "lost"));
+    fixture lost = {store, mr_message_store_find(store, MR_SLICE("lost"))};
+    append_some(&lost, "a-1", 2);
+    MR_EXPECT_OK(make_space(store, "other"));
+    fixture other = {store, mr_message_store_find(store, MR_SLICE("other"))};
+    append_some(&other, "a-1", 1); /* closes the first one */
+    snprintf(path, sizeof path, "%s/namespaces/lost.db", mr_test_at("gone"));
+    MR_EXPECT_I64(unlink(path), ==, 0);
+    mr_append_op op;
+    mr_new_message message = message_to("a-1", "{}");
+    MR_EXPECT_CODE(append(&lost, &message, 1, &op), MR_ERR_IO);
+    mr_space_op gone = {.op.kind = MR_OP_SPACE_DELETE, .id = MR_SLICE("lost")};
+    MR_EXPECT_OK(mr_message_store_call(store, &gone.op, &err));
+    MR_EXPECT_U64(gone.messages_deleted, ==, 2);
+    MR_EXPECT(mr_message_store_find(store, MR_SLICE("lost")) == NULL);
+    mr_space_release(lost.space);
+    mr_space_release(other.space);
+    mr_message_store_close(store);
+    store = open_at(mr_test_at("gone"));
+    MR_EXPECT(mr_message_store_find(store, MR_SLICE("lost")) == NULL);
+    mr_message_store_close(store);
+}
+
+/* Each allocation of the creation fails once, on whatever thread; then it is tried again. How many
+ * there are differs a little with what the threads have kept. */
+MR_TEST(a_namespace_that_could_not_be_made_can_be_made_later)
+{
+    mr_message_store *store = NULL;
+    MR_EXPECT_OK(mr_message_store_open(&(mr_message_store_options){.writers = 1}, &store, &err));
+    uint64_t missed = 0;
+    for (uint64_t nth = 1; missed < 20; nth++) {
+        char id[32];
+        snprintf(id, sizeof id, "space%llu", (unsigned long long)nth);
+        mr_mem_fail_at(nth);
+        const mr_code rc = make_space(store, id);
+        if (!mr_mem_failed()) missed++;
+        mr_mem_fail_at(0);
+        if (rc != MR_OK) MR_EXPECT_OK(make_space(store, id));
+        mr_space *space = mr_message_store_find(store, mr_slice_text(id));
+        MR_EXPECT(space != NULL);
+        mr_space_release(space);
+    }
+    mr_message_store_close(store);
+}
+
 /* --- The feed ------------------------------------------------------------------------------- */
 
 static atomic_int woken;
@@ -444,6 +553,8 @@ MR_TEST(watchers_are_told_what_was_committed)
     MR_EXPECT_I64(mr_feed_take(f.space, 2, true, &out, &last), ==, MR_FEED_NONE);
     MR_EXPECT_I64(mr_feed_take(f.space, 1, true, &out, &last), ==, MR_FEED_BEHIND);
     append_some(&f, "a-1", 3);
+    for (int i = 0; i < 500 && atomic_load(&woken) < 3; i++)
+        usleep(10000); /* watchers are woken after the answer */
     MR_EXPECT(atomic_load(&woken) >= 3);
     MR_EXPECT_I64(mr_feed_take(f.space, 3, true, &out, &last), ==, MR_FEED_SOME);
     MR_EXPECT_I64(last, ==, 5);
