@@ -84,6 +84,7 @@ int mr_eventodb_run(int argc, char **argv)
         fprintf(stderr, "eventodb: %s\n\n", err.text);
         return show_usage(args.command, false);
     }
+    if (args.help) return show_usage(args.command, true);
     switch (args.command) {
     case MR_EVENTODB_SERVE: return serve(&args);
     case MR_EVENTODB_EXPORT: return mr_eventodb_export(&args);

@@ -31,6 +31,7 @@ typedef enum mr_eventodb_command {
 
 typedef struct mr_eventodb {
     mr_eventodb_command command;
+    bool help; /* wants to know that command's flags */
     /* serve */
     uint32_t port;
     const char *db_url, *data_dir, *db_type, *token, *log_level, *log_format;

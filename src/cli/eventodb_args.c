@@ -147,15 +147,15 @@ mr_code mr_eventodb_parse(mr_eventodb *out, int argc, char **argv, mr_go_getenv 
 {
     int at = 1;
     size_t index;
-    bool help = false;
     memset(out, 0, sizeof *out);
     out->command = MR_EVENTODB_HELP;
     if (argc < 2) return MR_OK;
     MR_TRY(find_command(argv[1], &at, &index, err));
     out->command = commands[index].command;
     if (commands[index].flags == NULL) return MR_OK;
-    MR_TRY(mr_go_flags_parse(commands[index].flags, out, argc, argv, &at, environment, &help, err));
-    if (help) out->command = MR_EVENTODB_HELP;
+    MR_TRY(mr_go_flags_parse(commands[index].flags, out, argc, argv, &at, environment, &out->help,
+                             err));
+    if (out->help && out->command == MR_EVENTODB_SERVE) out->command = MR_EVENTODB_HELP;
     return MR_OK;
 }
 

@@ -211,9 +211,10 @@ MR_TEST(the_address_says_what_is_stored_where)
         {"eventodb -db-url postgres://h/d", "-db-url: PostgreSQL is not built"},
         {"eventodb -test-mode -db-url postgresql://h/d", "-db-url: PostgreSQL is not built"},
         {"eventodb -db-url mysql://u:secret@h/d", "-db-url: expected sqlite://NAME, found another"},
-        {"eventodb -test-mode -token nonsense", "token: "},
+        {"eventodb -test-mode -token nonsense", "-token: the token of 'default': a token begins"},
         {"eventodb -test-mode -token ns_dGVuYW50LWE_" ZEROS,
-         "token: expected one of the namespace 'default', found one of 'tenant-a'"},
+         "-token: the token of 'default': expected one of the namespace 'default', found one of "
+         "'tenant-a'"},
     };
     for (size_t i = 0; i < MR_COUNT_OF(bad); i++) {
         fixture f;

@@ -2,6 +2,7 @@
 #include "cli/serve_config.h"
 
 #include "core/option_print.h"
+#include "http/listen.h"
 #include "pipeline/config.h"
 #include "store/store.h"
 #include "store/token.h"
@@ -38,11 +39,14 @@ static mr_code find_token(mr_serve_config *config, const char *environment_token
                                            ? token->origin
                                            : (has_file ? file->origin : MR_ORIGIN_DEFAULT);
     if (environment_token != NULL && environment_token[0] != 0 && strongest < MR_ORIGIN_SYSTEM) {
+        config->token_from = MR_SERVE_TOKEN_VARIABLE;
         config->token = mr_arena_copy(config->arena, mr_slice_text(environment_token));
         return config->token != NULL ? MR_OK : mr_arena_fail(config->arena, err);
     }
+    config->token_from = has_token && token->where != NULL ? token->where : "token";
     if (!has_file || (has_token && token->origin > file->origin)) return MR_OK;
     mr_slice text;
+    config->token_from = config->token_file;
     if (mr_secret_load(config->arena, config->token_file, &text, err) != MR_OK)
         return fail_key(config, "token_file", err);
     config->token = text.ptr;
@@ -54,12 +58,14 @@ static mr_code check_token(const mr_serve_config *config, mr_error *err)
     char id[MR_SPACE_ID_MAX];
     size_t len;
     if (config->token == NULL) return MR_OK;
-    if (mr_token_parse(mr_slice_text(config->token), id, &len, err) != MR_OK)
-        return mr_error_prefix(err, "token"), MR_ERR_USAGE;
-    if (mr_slice_is(mr_slice_of(id, len), "default")) return MR_OK;
-    return mr_fail(err, MR_ERR_USAGE,
-                   "token: expected one of the namespace 'default', found one of '%.*s'", (int)len,
-                   id);
+    if (mr_token_parse(mr_slice_text(config->token), id, &len, err) == MR_OK) {
+        if (mr_slice_is(mr_slice_of(id, len), "default")) return MR_OK;
+        mr_fail(err, MR_ERR_USAGE, "expected one of the namespace 'default', found one of '%.*s'",
+                (int)len, id);
+    }
+    mr_error_prefix(err, "%s: the token of 'default'", config->token_from);
+    mr_error_advise(err, "'millrace store token' makes one");
+    return MR_ERR_USAGE;
 }
 
 static mr_code check_tls(const mr_serve_config *config, mr_error *err)
@@ -85,6 +91,12 @@ static mr_code check_cors(const mr_serve_config *config, mr_error *err)
     return fail_key(config, "cors", err);
 }
 
+static mr_code check_listen(const mr_serve_config *config, mr_error *err)
+{
+    if (mr_listen_check(mr_slice_text(config->listen), err) == MR_OK) return MR_OK;
+    return fail_key(config, "listen", err);
+}
+
 /* A name, not a way out of the directory. */
 static mr_code check_registry(const mr_serve_config *config, mr_error *err)
 {
@@ -101,6 +113,7 @@ mr_code mr_serve_config_finish(mr_serve_config *config, const char *environment_
 {
     MR_TRY(find_token(config, environment_token, err));
     MR_TRY(check_token(config, err));
+    MR_TRY(check_listen(config, err));
     MR_TRY(check_tls(config, err));
     MR_TRY(check_cors(config, err));
     MR_TRY(check_registry(config, err));

@@ -37,6 +37,7 @@ typedef struct mr_serve_config {
 
     const char *token;      /* after finish also from token_file or the environment; NULL: none */
     const char *token_file; /* NULL: none */
+    const char *token_from; /* for errors: a flag, a place in a file, a variable, a file */
     bool rotate_token;      /* flag only: a file would rotate at each start */
     bool test_mode;
     mr_option_list admin_namespaces;

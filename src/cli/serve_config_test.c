@@ -113,6 +113,9 @@ MR_TEST(wrong_files_are_refused_with_place_and_remedy)
          "serve.yaml:1:8: token: contradicts 'token_file'; give one of the two"},
         {"token_file: /nonexistent/token", "serve.yaml:1:13: token_file: '/nonexistent/token'"},
         {"token: ${NO_SUCH_VARIABLE}", "serve.yaml:1:8: "},
+        {"token: nonsense", "serve.yaml:1:8: the token of 'default': a token begins with 'ns_'"},
+        {"listen: 127.0.0.1:99999", "serve.yaml:1:9: listen: '127.0.0.1:99999' is not an address"},
+        {"listen: example", "serve.yaml:1:9: listen: 'example' is not an address"},
     };
     for (size_t i = 0; i < MR_COUNT_OF(rows); i++) {
         fixture f;

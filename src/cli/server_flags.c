@@ -14,7 +14,7 @@
 /* clang-format off */
 const mr_flag mr_server_flags[] = {
     {"config", 'c', "config", "FILE", NULL, SERVE, MR_FLAG_ARGS, NULL},
-    {"listen", 'l', "listen", "ADDRESS", NULL, SERVE, MR_FLAG_SERVE, NULL},
+    {"listen", 'l', "listen", "ADDRESS", NULL, SERVE, MR_FLAG_SERVE, "port"},
     {"data-dir", 'd', "data_dir", "DIR", NULL, SERVE, MR_FLAG_SERVE, NULL},
     {"registry", 0, "registry", "NAME", NULL, SERVE, MR_FLAG_SERVE, NULL},
     {"durability", 0, "durability", "HOW", NULL, SERVE, MR_FLAG_SERVE, NULL},

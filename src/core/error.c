@@ -19,11 +19,11 @@ static void keep_one_line(char *text)
 }
 
 /* Appends to a text; what does not fit is cut between code points. */
-static void append_text(mr_error *err, const char *text)
+static void append_text(mr_error *err, const char *join, const char *text)
 {
     const size_t used = strlen(err->text);
     const size_t room = sizeof err->text - used;
-    const int wanted = snprintf(err->text + used, room, ": %s", text);
+    const int wanted = snprintf(err->text + used, room, "%s%s", join, text);
     if (wanted >= (int)room) err->text[mr_utf8_trim(mr_slice_text(err->text))] = 0;
 }
 
@@ -56,7 +56,7 @@ mr_code mr_fail_errno(mr_error *err, int error_number, const char *format, ...)
     va_end(args);
     char reason[96];
     const char *text = strerror_r(error_number, reason, sizeof reason);
-    append_text(err, text);
+    append_text(err, ": ", text);
     err->code = code;
     return code;
 }
@@ -69,8 +69,13 @@ mr_code mr_error_prefix(mr_error *err, const char *format, ...)
     va_start(args, format);
     set_text(err, format, args);
     va_end(args);
-    append_text(err, inner.text);
+    append_text(err, ": ", inner.text);
     return err->code;
+}
+
+void mr_error_advise(mr_error *err, const char *remedy)
+{
+    if (err != NULL) append_text(err, "; ", remedy);
 }
 
 const char *mr_code_name(mr_code code)

@@ -38,6 +38,9 @@ mr_code mr_fail_errno(mr_error *err, int error_number, const char *format, ...) 
 /* Puts "<formatted>: " before the text of `err`, keeps its code and returns it: who was asking. */
 mr_code mr_error_prefix(mr_error *err, const char *format, ...) MR_PRINTF(2, 3);
 
+/* Puts "; <remedy>" behind the text of `err`: what can be done about it. */
+void mr_error_advise(mr_error *err, const char *remedy);
+
 /* "limit", "io", ... as shown in logs and summaries. */
 const char *mr_code_name(mr_code code);
 

@@ -77,6 +77,16 @@ MR_TEST(texts_too_long_are_cut_between_code_points)
     }
 }
 
+MR_TEST(a_remedy_stands_behind_what_failed)
+{
+    mr_error err;
+    mr_fail_errno(&err, EACCES, "cannot open 'd'");
+    mr_error_advise(&err, "use another directory");
+    MR_EXPECT_TEXT(err.text, "cannot open 'd': Permission denied; use another directory");
+    MR_EXPECT(err.code == MR_ERR_IO);
+    mr_error_advise(NULL, "x");
+}
+
 MR_TEST(hostile_bytes_at_the_cut_are_left_alone)
 {
     static char text[2000];

@@ -60,6 +60,8 @@ void mr_nearest_offer(mr_nearest *near, const char *candidate)
 
 const char *mr_nearest_best(const mr_nearest *near)
 {
-    const size_t allowed = near->wanted.len < 3 ? 1 : smaller(3, (near->wanted.len + 2) / 3);
+    const size_t len = near->wanted.len;
+    size_t allowed = len < 3 ? 1 : smaller(3, (len + 2) / 3);
+    if (len == 4) allowed = 1; /* half of a word is another word */
     return near->distance <= allowed ? near->best : NULL;
 }

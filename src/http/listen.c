@@ -74,7 +74,7 @@ static mr_code parse(mr_slice address, plan *out, mr_error *err)
     if (!good)
         return mr_fail(err, MR_ERR_USAGE,
                        "'%.*s' is not an address to listen on, such as 127.0.0.1:9090, [::1]:9090, "
-                       ":9090 or *:9090",
+                       ":9090 or *:9090 (ports end at 65535)",
                        MR_SLICE_ARGS(address));
     out->port = (uint16_t)number;
     return MR_OK;
@@ -202,6 +202,25 @@ static mr_code adopt(mr_slice address, mr_listen_sockets *out, mr_error *err)
     return MR_OK;
 }
 
+mr_code mr_listen_check(mr_slice address, mr_error *err)
+{
+    plan wanted;
+    return parse(address, &wanted, err);
+}
+
+/* The system's reason, and what can be done about it. */
+static mr_code fail_to_listen(mr_slice address, int error, mr_error *err)
+{
+    mr_fail_errno(err, error, "cannot listen on '%.*s'", MR_SLICE_ARGS(address));
+    if (error == EADDRINUSE)
+        mr_error_advise(err, "stop the program that has this port, or choose another");
+    else if (error == EADDRNOTAVAIL)
+        mr_error_advise(err, "it is no address of this machine, *:PORT is all of them");
+    else if (error == EACCES)
+        mr_error_advise(err, "ports below 1024 need a right to them, choose a higher one");
+    return MR_ERR_IO;
+}
+
 mr_code mr_listen_open(mr_slice address, bool reuse_port, mr_listen_sockets *out, mr_error *err)
 {
     plan wanted;
@@ -210,7 +229,7 @@ mr_code mr_listen_open(mr_slice address, bool reuse_port, mr_listen_sockets *out
     for (int tries = 1;; tries++) {
         if (open_all(&wanted, reuse_port, out)) break;
         if (errno == EADDRINUSE && wanted.port == 0 && tries < PORT_TRIES) continue;
-        return mr_fail_errno(err, errno, "cannot listen on '%.*s'", MR_SLICE_ARGS(address));
+        return fail_to_listen(address, errno, err);
     }
     write_text(&wanted, out);
     return MR_OK;

@@ -31,6 +31,9 @@ typedef struct mr_listen_sockets {
 /* Whether `address` names sockets that exist already. */
 bool mr_listen_is_inherited(mr_slice address);
 
+/* Whether `address` is well-formed: MR_OK or MR_ERR_USAGE. */
+MR_NODISCARD mr_code mr_listen_check(mr_slice address, mr_error *err);
+
 /* Binds and listens, non-blocking; or duplicates what was handed over, so that others may do so
  * too. A pair goes on with IPv4 alone where there is no IPv6.
  * MR_ERR_USAGE when `address` is malformed. */

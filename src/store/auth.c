@@ -94,6 +94,8 @@ bool mr_auth_admit(const mr_auth *auth, mr_http_request *request, mr_caller *out
 
 void mr_auth_reply_no_space(mr_http_request *request, const mr_caller *caller)
 {
-    refuse(request, 404, "NAMESPACE_NOT_FOUND", "There is no such namespace", "namespace",
-           mr_slice_of(caller->id, caller->id_len));
+    char message[MR_SPACE_ID_MAX + 32];
+    snprintf(message, sizeof message, "Namespace '%.*s' not found", (int)caller->id_len,
+             caller->id);
+    refuse(request, 404, "NAMESPACE_NOT_FOUND", message, NULL, (mr_slice){0});
 }

@@ -26,10 +26,26 @@
 
 /* --- The data directory --------------------------------------------------------------------- */
 
+static const char no_right[] =
+    "it takes the right to read and write there: change its owner, or use another directory";
+
 static mr_code make_dir(const char *path, mr_error *err)
 {
     if (mkdir(path, 0777) == 0 || errno == EEXIST) return MR_OK;
-    return mr_fail_errno(err, errno, "cannot make the directory '%s'", path);
+    const int error = errno;
+    mr_fail_errno(err, error, "cannot make the directory '%s'", path);
+    if (error == EACCES || error == EROFS) mr_error_advise(err, no_right);
+    if (error == ENOENT) mr_error_advise(err, "make the directory above it first");
+    return MR_ERR_IO;
+}
+
+static mr_code fail_to_open(const char *data_dir, int error, mr_error *err)
+{
+    if (error == ENOTDIR)
+        return mr_fail(err, MR_ERR_IO, "'%s': expected a data directory, found a file", data_dir);
+    mr_fail_errno(err, error, "cannot open 'millrace.lock' in the data directory '%s'", data_dir);
+    if (error == EACCES || error == EROFS) mr_error_advise(err, no_right);
+    return MR_ERR_IO;
 }
 
 static mr_code lock_dir(mr_backend *backend, mr_error *err)
@@ -37,7 +53,7 @@ static mr_code lock_dir(mr_backend *backend, mr_error *err)
     const char *path = mr_arena_printf(&backend->arena, "%s/millrace.lock", backend->data_dir);
     if (path == NULL) return mr_arena_fail(&backend->arena, err);
     backend->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0666);
-    if (backend->lock_fd < 0) return mr_fail_errno(err, errno, "cannot open '%s'", path);
+    if (backend->lock_fd < 0) return fail_to_open(backend->data_dir, errno, err);
     if (flock(backend->lock_fd, LOCK_EX | LOCK_NB) == 0) return MR_OK;
     return mr_fail(err, MR_ERR_CONFLICT,
                    "another process serves the data directory '%s': stop it, or use another "

@@ -200,20 +200,24 @@ static void on_closed(MR_UNUSED mr_http_request *request, void *context)
 
 static const mr_http_stream_events stream_events = {.writable = on_writable, .closed = on_closed};
 
-static void begin_stream(mr_subscriber *subscriber)
+/* Begins the stream of `subscriber`, or answers `request` when there is none. */
+static void begin(mr_http_request *request, mr_subscriber *subscriber)
 {
     const mr_http_line lines[] = {
         {"Cache-Control", MR_SLICE("no-cache")},
         {"Access-Control-Allow-Origin", MR_SLICE("*")},
     };
-    mr_http_stream_begin(subscriber->request,
-                         &(mr_http_response){.status = 200,
-                                             .content_type = MR_SLICE("text/event-stream"),
-                                             .lines = lines,
-                                             .line_count = MR_COUNT_OF(lines)},
-                         &stream_events, subscriber);
-    mr_http_stream_settle(subscriber->request, MR_SUBSCRIBE_OUTPUT_BYTES);
-    (void)!mr_http_stream_send(subscriber->request, MR_SLICE(": ready\n\n"), NULL);
+    const mr_http_response head = {.status = 200,
+                                   .content_type = MR_SLICE("text/event-stream"),
+                                   .lines = lines,
+                                   .line_count = MR_COUNT_OF(lines)};
+    if (subscriber == NULL) {
+        mr_http_reply(request, &head);
+        return;
+    }
+    mr_http_stream_begin(request, &head, &stream_events, subscriber);
+    mr_http_stream_settle(request, MR_SUBSCRIBE_OUTPUT_BYTES);
+    (void)!mr_http_stream_send(request, MR_SLICE(": ready\n\n"), NULL);
 }
 
 /* --- Subscribing ---------------------------------------------------------------------------- */
@@ -275,7 +279,7 @@ static mr_code subscribe(mr_subscriptions *subscriptions, mr_http_request *reque
     (void)mr_http_header(request, "last-event-id", &last_event_id);
     subscriber->request = request;
     const bool has_history = set_cursor(subscriber, query, last_event_id);
-    begin_stream(subscriber);
+    begin(request, subscriber);
     if (has_history)
         mr_subscribe_catch_up(subscriber);
     else
@@ -312,6 +316,11 @@ void mr_subscribe_serve(mr_http_request *request, void *context)
     }
     if (caller.space == NULL) {
         mr_auth_reply_no_space(request, &caller);
+        return;
+    }
+    if (mr_http_method_of(request) == MR_HTTP_HEAD) {
+        mr_space_release(caller.space); /* no event can follow: nobody is kept waiting for one */
+        begin(request, NULL);
         return;
     }
     rc = subscribe(subscriptions, request, caller.space, &query, &err);

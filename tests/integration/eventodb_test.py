@@ -38,6 +38,9 @@ def serve(*args, env=None, **more):
 @test
 def no_arguments_and_help_print_the_usage_and_succeed():
     usage = run().stdout
+    for command, flag in (("export", b"-since"), ("import", b"-force"), ("version", b"-full")):
+        told = run(command, "-h").stdout
+        expect(told.startswith(b"Usage: eventodb %s [flags]" % command.encode()) and flag in told, told)
     for words in (["help"], ["-h"], ["--help"], ["serve", "-h"], ["-port", "1", "-help"]):
         same(run(*words).stdout, usage, words)
     for wanted in (b"-port", b"EVENTODB_PORT", b"-db-url", b"-test-mode", b"export", b"import", b"version"):

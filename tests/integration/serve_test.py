@@ -29,6 +29,10 @@ def refused(*args, code=1, env=None):
     return result.err.decode()
 
 
+def refused_file(name):
+    return run("serve", "--config", name, code=2, seconds=30).err.decode()
+
+
 # --- start and stop
 
 
@@ -246,11 +250,21 @@ def idle_it_takes_less_than_12_mb():
 def a_failed_start_is_one_line_and_code_1():
     with Server("--data-dir", "d") as server:
         one_line_error(run("serve", "--listen", "127.0.0.1:%d" % server.port, "--data-dir", "other", code=1),
-                       "Address already in use")
+                       "Address already in use; stop the program that has this port, or choose another")
         one_line_error(run("serve", "--listen", "127.0.0.1:0", "--data-dir", "d", code=1),
                        "another process serves the data directory 'd'")
     write("file", "x")
-    one_line_error(run("serve", "--listen", "127.0.0.1:0", "--data-dir", "file", code=1), "file")
+    one_line_error(run("serve", "--listen", "127.0.0.1:0", "--data-dir", "file", code=1),
+                   "'file': expected a data directory, found a file")
+    one_line_error(run("serve", "--listen", "127.0.0.1:0", "--data-dir", "a/b", code=1),
+                   "cannot make the directory 'a/b'", "make the directory above it first")
+    one_line_error(run("serve", "--listen", "192.0.2.1:0", "--data-dir", "other", code=1), "no address of this machine")
+    if os.geteuid() == 0:
+        return  # may write everywhere
+    os.mkdir("closed", 0o500)
+    for name in ("closed", "closed/inner"):
+        one_line_error(run("serve", "--listen", "127.0.0.1:0", "--data-dir", name, code=1), name, "Permission denied",
+                       "change its owner, or use another directory")
 
 
 @test
@@ -259,10 +273,19 @@ def a_wrong_configuration_is_code_2_with_place_and_nearest_key():
     same(refused("--config", "c.yaml", code=2).strip(), "millrace: c.yaml:2:1: unknown key 'durabilty' in the server; "
          "did you mean 'durability'?\nTry 'millrace help serve'.")
     expect("did you mean '--durability'" in refused("--durabilty", "full", code=2))
-    expect("is not an address" in refused("--listen", "127.0.0.1:99999", code=2))
+    expect("--listen: listen: '127.0.0.1:99999' is not an address" in refused("--listen", "127.0.0.1:99999", code=2))
+    expect("--port: listen: 'x' is not an address" in refused("--port", "x", code=2))  # as other servers have it
+    write("d.yaml", "durability: full\nlisten: nowhere\n")
+    expect("d.yaml:2:9: listen: 'nowhere' is not an address" in refused_file("d.yaml"))
     expect("needs 'tls.key' too" in refused("--tls-cert", "c.pem", code=2))
     expect("expected full, normal or off" in refused("--durability", "most", code=2))
-    expect("token" in refused("--token", "nonsense", code=2))
+    write("bad", "nonsense\n")
+    write("d.yaml", "token: nonsense\n")
+    for place, text in (("--token", refused("--token", "nonsense", code=2)), ("d.yaml:1:8", refused_file("d.yaml")),
+                        ("bad", refused("--token-file", "bad", code=2)),
+                        ("MILLRACE_TOKEN", refused(code=2, env={"MILLRACE_TOKEN": "nonsense"}))):
+        same(text.splitlines()[0], "millrace: %s: the token of 'default': a token begins with 'ns_'; "
+             "'millrace store token' makes one" % place)
     expect("takes no operands" in refused("file", code=2))
     expect("No such file" in refused("--config", "missing.yaml", code=2))
     expect("--token-file: token_file: 'missing'" in refused("--token-file", "missing", code=2))

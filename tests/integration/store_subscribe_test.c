@@ -5,6 +5,7 @@
 
 #include "support/subscribe_fixture.h"
 #include "support/test.h"
+#include "support/wire.h"
 
 #define TOKEN_TAIL "0000000000000000000000000000000000000000000000000000000000000000"
 #define TOKEN      "ns_ZGVmYXVsdA_" TOKEN_TAIL
@@ -93,7 +94,9 @@ MR_TEST(who_has_no_right_is_refused_before_the_query_is_looked_at)
 MR_TEST(a_namespace_that_is_not_there_is_not_found)
 {
     static const refusal cases[] = {
-        {"/subscribe?all=true&token=ns_bm9uZQ_" TOKEN_TAIL, "", 404, "\"NAMESPACE_NOT_FOUND\""},
+        {"/subscribe?all=true&token=ns_bm9uZQ_" TOKEN_TAIL, "", 404,
+         "{\"error\":{\"code\":\"NAMESPACE_NOT_FOUND\",\"message\":\"Namespace 'none' not "
+         "found\"}}"},
     };
     open_fixture();
     expect_refusals(cases, MR_COUNT_OF(cases), "\r\nContent-Type: application/json");
@@ -118,6 +121,26 @@ MR_TEST(headers_and_ready_come_at_once_for_each_kind)
                 MR_TEST_FAIL("%s is missing in %s", lines[l], sse.head.ptr);
         mr_sse_close(&sse);
     }
+    mr_sub_close(&f);
+}
+
+MR_TEST(head_is_answered_and_keeps_nobody_waiting)
+{
+    static const struct {
+        const char *target;
+        unsigned status;
+    } cases[] = {{"/subscribe?all=true", 200}, {"/subscribe", 400}, {"/subscribe?all=true", 200}};
+    mr_wire wire;
+    open_fixture();
+    mr_wire_open(&wire, f.ports[0]);
+    for (size_t i = 0; i < MR_COUNT_OF(cases); i++) {
+        char request[100];
+        snprintf(request, sizeof request, "HEAD %s HTTP/1.1\r\nHost: a\r\n\r\n", cases[i].target);
+        MR_EXPECT(mr_wire_say(&wire, request));
+        MR_EXPECT_U64(mr_wire_answer_of(&wire, true).status, ==, cases[i].status);
+    }
+    mr_sub_await_metric(&f, "millrace_subscribers ", 0);
+    mr_wire_close(&wire);
     mr_sub_close(&f);
 }
 
