@@ -12,7 +12,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from cli import PROGRAM, expect, main, read, same, sanitized, test, write
-from serving import ZEROS, Server
+from serving import ZEROS, Server, connected
 
 KNOWN = {}
 
@@ -174,14 +174,7 @@ def an_unread_log_holds_nothing_up():
         port = chosen.getsockname()[1]
     child = subprocess.Popen([link(), "--test-mode", "--port=%d" % port], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
-        until = time.monotonic() + 20
-        while True:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            expect(time.monotonic() < until, "it does not start")
-            time.sleep(0.01)
-        with socket.create_connection(("127.0.0.1", port), timeout=20) as peer:
+        with connected(port) as peer:
             body = b'["stream.write","a",{"type":"T","data":{}}]'
             request = b"POST /rpc HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)
             began = time.monotonic()

@@ -17,7 +17,7 @@ import time
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from cli import PROGRAM, SOURCE, expect, main, one_line_error, read, run, same, sanitized, skip, test, write
-from serving import ZEROS, Server
+from serving import ZEROS, Server, connected
 
 KNOWN = {}
 ONES = "ns_ZGVmYXVsdA_" + "1" * 64
@@ -204,25 +204,29 @@ def from_the_start_to_the_first_answer_take_ten_milliseconds():
     with Server("--data-dir", "d", "--token", ZEROS):
         pass  # there are databases to open
     best = 1.0
-    for _ in range(10):
-        port = free_port()
-        began = time.monotonic()
-        child = subprocess.Popen([PROGRAM, "serve", "--listen", "127.0.0.1:%d" % port, "--data-dir", "d", "--token", ZEROS],
-                                 stderr=subprocess.DEVNULL)
-        while True:
-            peer = socket.socket()
-            if peer.connect_ex(("127.0.0.1", port)) == 0:
-                break
-            peer.close()
-            expect(time.monotonic() - began < 10)
-        peer.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
-        expect(b"200 OK" in peer.recv(4096))
-        best = min(best, time.monotonic() - began)
-        peer.close()
-        child.terminate()
-        same(child.wait(10), 0)
+    for _ in range(20):
+        best = min(best, first_answer())
     expect(best < 0.010, "%.1f ms at best" % (best * 1e3))
     print("first answer after %.1f ms at best" % (best * 1e3))
+
+
+def first_answer():
+    """Seconds from starting a server to its first answer."""
+    port = free_port()
+    began = time.monotonic()
+    child = subprocess.Popen([PROGRAM, "serve", "--listen", "127.0.0.1:%d" % port, "--data-dir", "d", "--token", ZEROS],
+                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    try:
+        with connected(port) as peer:
+            peer.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")
+            expect(b"200 OK" in peer.recv(4096))
+            seconds = time.monotonic() - began
+        child.terminate()
+        same(child.wait(20), 0)
+        return seconds
+    finally:
+        child.kill()
+        child.wait()
 
 
 def free_port():
@@ -420,14 +424,8 @@ def a_log_that_nobody_reads_blocks_no_request():
                               "--token", ZEROS], stderr=writing, stdout=writing)
     os.close(writing)
     try:
-        end = time.monotonic() + 20
-        while time.monotonic() < end:
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", port)) == 0:
-                    break
-            time.sleep(0.01)
         slowest = 0
-        peer = socket.create_connection(("127.0.0.1", port))
+        peer = connected(port)
         for _ in range(3000):  # of 90 bytes each in a pipe of 64 KiB
             began = time.monotonic()
             peer.sendall(b"GET /health HTTP/1.1\r\nHost: h\r\n\r\n")

@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: MIT
 """A running server for the acceptance tests: started as a user would, spoken to over plain sockets."""
+import atexit
 import http.client
 import json
 import os
 import re
 import signal
+import socket
 import subprocess
 import time
 
@@ -12,6 +14,29 @@ from cli import PROGRAM, Failed, expect, sanitized
 
 ZEROS = "ns_ZGVmYXVsdA_" + "0" * 64
 START_SECONDS = 60 if sanitized() else 20
+
+
+def connected(port):
+    """A connection, as soon as there is one. A port that nobody listens on may be given to the very socket that is to
+    be connected, which then is connected to itself."""
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        peer = socket.socket()
+        if peer.connect_ex(("127.0.0.1", port)) == 0 and peer.getsockname() != peer.getpeername():
+            peer.settimeout(20)
+            return peer
+        peer.close()
+    raise Failed("nobody listens on port %d" % port)
+
+
+def end_all():
+    """What a failed test left running ends with the test program."""
+    for server in STARTED:
+        server.kill()
+
+
+STARTED = []
+atexit.register(end_all)
 
 
 class Server:
@@ -29,6 +54,7 @@ class Server:
             self.child = subprocess.Popen([program, *verb, *[str(a) for a in args]], stdin=subprocess.DEVNULL,
                                           stdout=stdout, stderr=stderr, env=settings, preexec_fn=setup,
                                           pass_fds=pass_fds)
+        STARTED.append(self)
         self.port, self.token = None, None
         try:
             self.wait()
