@@ -13,7 +13,7 @@
 struct mr_importer {
     mr_message_store *store;
     const mr_auth *auth;
-    atomic_uint sessions;
+    _Atomic(mr_space *) sessions[MR_IMPORT_SESSIONS_MAX]; /* whose import has the place */
     atomic_uint ops; /* under way in the store: counted down by the last thing a done() does */
 };
 
@@ -44,18 +44,36 @@ static void session_close(mr_import_session *session)
     mr_buffer_done(&session->line);
     mr_buffer_done(&session->rest);
     mr_buffer_done(&session->report);
+    atomic_store(&session->importer->sessions[session->place], NULL);
     if (session->space != NULL) mr_space_release(session->space);
-    atomic_fetch_sub(&session->importer->sessions, 1);
     mr_mem_free(session);
 }
 
 /* NULL when there is no memory. `space` is the session's from then on. */
+/* A free place for an import of `space`; -1 when there is none, or it has enough of them. */
+static int claim_place(mr_importer *importer, mr_space *space)
+{
+    unsigned same = 0;
+    for (int i = 0; i < (int)MR_IMPORT_SESSIONS_MAX; i++)
+        same += atomic_load(&importer->sessions[i]) == space;
+    for (int i = 0; i < (int)MR_IMPORT_SESSIONS_MAX && same < MR_IMPORT_SESSIONS_OF_SPACE_MAX;
+         i++) {
+        mr_space *none = NULL;
+        if (atomic_compare_exchange_strong(&importer->sessions[i], &none, space)) return i;
+    }
+    return -1;
+}
+
 static mr_import_session *session_open(mr_importer *importer, mr_http_request *request,
                                        mr_space *space)
 {
-    mr_import_session *const session = mr_mem_zalloc(sizeof *session);
-    if (session == NULL) return NULL;
-    atomic_fetch_add(&importer->sessions, 1);
+    const int place = claim_place(importer, space);
+    mr_import_session *const session = place < 0 ? NULL : mr_mem_zalloc(sizeof *session);
+    if (session == NULL) {
+        if (place >= 0) atomic_store(&importer->sessions[place], NULL);
+        return NULL;
+    }
+    session->place = place;
     session->importer = importer;
     session->request = request;
     session->loop = mr_http_loop(request);
@@ -304,9 +322,7 @@ void mr_import_serve(mr_http_request *request, void *context)
         mr_auth_reply_no_space(request, &caller);
         return;
     }
-    mr_import_session *session = NULL;
-    if (atomic_load(&importer->sessions) < MR_IMPORT_SESSIONS_MAX)
-        session = session_open(importer, request, caller.space);
+    mr_import_session *session = session_open(importer, request, caller.space);
     if (session == NULL) {
         mr_space_release(caller.space);
         mr_http_reply_error(request, 503, "BACKEND_ERROR",
@@ -345,6 +361,7 @@ void mr_importer_close(mr_importer *importer)
 {
     if (importer == NULL) return;
     mr_importer_settle(importer);
-    MR_DCHECK(atomic_load(&importer->sessions) == 0);
+    for (size_t i = 0; i < MR_IMPORT_SESSIONS_MAX; i++)
+        MR_DCHECK(atomic_load(&importer->sessions[i]) == NULL);
     mr_mem_free(importer);
 }

@@ -26,10 +26,11 @@
 #include "store/auth.h"
 #include "store/store.h"
 
-#define MR_IMPORT_BATCH_RECORDS 1000u
-#define MR_IMPORT_LINE_BYTES    ((size_t)16 << 20)
-#define MR_IMPORT_BATCH_BYTES   ((size_t)16 << 20) /* of lines; a batch that has more is full */
-#define MR_IMPORT_SESSIONS_MAX  16u                /* at a time; 503 beyond */
+#define MR_IMPORT_BATCH_RECORDS         1000u
+#define MR_IMPORT_LINE_BYTES            ((size_t)16 << 20)
+#define MR_IMPORT_BATCH_BYTES           ((size_t)16 << 20) /* of lines; a batch that has more is full */
+#define MR_IMPORT_SESSIONS_MAX          16u                /* at a time; 503 beyond */
+#define MR_IMPORT_SESSIONS_OF_SPACE_MAX 4u /* so that one namespace cannot take them all */
 
 typedef struct mr_importer mr_importer;
 

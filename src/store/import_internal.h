@@ -33,6 +33,7 @@ struct mr_import_session {
     mr_http_request *request;
     mr_loop *loop;
     mr_space *space; /* referenced */
+    int place;       /* among the importer's sessions */
     mr_clear_op clear;
     mr_import_batch *filling;
     mr_import_batch *committing; /* NULL: none */

@@ -321,6 +321,28 @@ MR_TEST(progress_is_told_before_more_is_sent)
     case_close(&c);
 }
 
+MR_TEST(one_namespace_has_so_many_imports_at_a_time_and_no_more)
+{
+    import_case c;
+    case_open(&c);
+    mr_wire wires[MR_IMPORT_SESSIONS_OF_SPACE_MAX], one_more;
+    for (size_t i = 0; i < MR_COUNT_OF(wires); i++) {
+        mr_wire_open(&wires[i], c.f.port);
+        MR_EXPECT(mr_wire_say(&wires[i], HEAD));
+        mr_wire_await(&wires[i], "HTTP/1.1 200 OK");
+    }
+    mr_wire_open(&one_more, c.f.port);
+    MR_EXPECT(mr_wire_say(&one_more, HEAD));
+    mr_wire_await(&one_more, "HTTP/1.1 503 ");
+    mr_wire_close(&one_more);
+    for (size_t i = 0; i < MR_COUNT_OF(wires); i++) {
+        MR_EXPECT(mr_wire_say(&wires[i], "0\r\n\r\n"));
+        mr_wire_await(&wires[i], "\"done\":true");
+        mr_wire_close(&wires[i]);
+    }
+    case_close(&c);
+}
+
 MR_TEST(cuts_do_not_matter)
 {
     import_case c;
