@@ -59,20 +59,31 @@ void mr_pool_stop(mr_pool *pool)
     for (uint32_t i = 0; i < pool->thread_count; i++)
         pthread_join(pool->threads[i], NULL);
     pthread_cond_destroy(&pool->given);
-    pthread_mutex_destroy(&pool->lock);
-    pool->thread_count = 0;
+    pool->thread_count = 0; /* the lock stays for mr_pool_offer() */
+}
+
+static bool give(mr_pool *pool, mr_task *task, bool even_late)
+{
+    task->next = NULL;
+    pthread_mutex_lock(&pool->lock);
+    const bool taken = even_late || !pool->ending;
+    if (taken && pool->last != NULL)
+        pool->last->next = task;
+    else if (taken)
+        pool->first = task;
+    if (taken) pool->last = task;
+    const bool wake = taken && pool->sleeping > 0;
+    pthread_mutex_unlock(&pool->lock);
+    if (wake) pthread_cond_signal(&pool->given);
+    return taken;
 }
 
 void mr_pool_give(mr_pool *pool, mr_task *task)
 {
-    task->next = NULL;
-    pthread_mutex_lock(&pool->lock);
-    if (pool->last != NULL)
-        pool->last->next = task;
-    else
-        pool->first = task;
-    pool->last = task;
-    const bool wake = pool->sleeping > 0;
-    pthread_mutex_unlock(&pool->lock);
-    if (wake) pthread_cond_signal(&pool->given);
+    (void)!give(pool, task, true);
+}
+
+bool mr_pool_offer(mr_pool *pool, mr_task *task)
+{
+    return give(pool, task, false);
 }

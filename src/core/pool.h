@@ -41,5 +41,8 @@ void mr_pool_stop(mr_pool *pool);
 
 /* Gives `task`, which must not be given again before it has begun to run. */
 MR_HOT void mr_pool_give(mr_pool *pool, mr_task *task);
+/* The same for those who may come too late: false, and nothing has happened, once mr_pool_stop()
+ * has begun. */
+MR_NODISCARD MR_HOT bool mr_pool_offer(mr_pool *pool, mr_task *task);
 
 #endif

@@ -415,5 +415,8 @@ void mr_message_store_submit(mr_message_store *store, mr_op *op)
         return;
     }
     op->task.run = run_read;
-    mr_pool_give(&store->readers, &op->task);
+    if (mr_pool_offer(&store->readers, &op->task)) return;
+    /* A done() of the last writes, while the store closes. */
+    mr_op_fail(op, MR_FAULT_CLOSED, 0, "the store is closing");
+    op->done(op);
 }

@@ -480,6 +480,51 @@ MR_TEST(namespaces_that_were_all_busy_are_closed_when_they_no_longer_are)
     mr_message_store_close(store);
 }
 
+typedef struct late_read {
+    mr_append_op append;
+    mr_version_op version;
+    fixture at;
+    atomic_int at_work, closing, done;
+} late_read;
+
+static void note_done(mr_op *op)
+{
+    atomic_fetch_add(&((late_read *)op->caller)->done, 1);
+}
+
+static void read_when_closing(mr_op *op)
+{
+    late_read *late = op->caller;
+    atomic_store(&late->at_work, 1);
+    while (atomic_load(&late->closing) == 0)
+        usleep(1000);
+    usleep(200000); /* until the readers have ended */
+    mr_message_store_submit(late->at.store, &late->version.op);
+    note_done(op);
+}
+
+MR_TEST(a_read_that_a_last_write_submits_is_answered_before_the_store_has_finished)
+{
+    fixture f = fixture_at(mr_test_at("late"));
+    late_read late = {.at = f};
+    mr_new_message message = message_to("a-1", "{}");
+    late.version = (mr_version_op){
+        .op = {.kind = MR_OP_VERSION, .space = f.space, .done = note_done, .caller = &late},
+        .stream = MR_SLICE("a-1")};
+    late.append = (mr_append_op){
+        .op = {.kind = MR_OP_APPEND, .space = f.space, .done = read_when_closing, .caller = &late},
+        .messages = &message,
+        .count = 1};
+    mr_message_store_submit(f.store, &late.append.op);
+    while (atomic_load(&late.at_work) == 0)
+        usleep(1000);
+    atomic_store(&late.closing, 1);
+    mr_message_store_finish(f.store);
+    MR_EXPECT_I64(atomic_load(&late.done), ==, 2);
+    MR_EXPECT_I64(late.version.op.fault.code, ==, MR_FAULT_CLOSED);
+    close_fixture(&f);
+}
+
 MR_TEST(a_namespace_whose_database_is_gone_can_be_deleted)
 {
     mr_message_store *store = NULL;
