@@ -485,6 +485,61 @@ MR_TEST(an_import_leaves_nothing_to_index_to_whoever_opens_the_database_next)
     close_fixture(&f);
 }
 
+/* --- Memory -------------------------------------------------------------------------------------- */
+
+MR_TEST(a_repeated_write_is_never_taken_for_another_when_memory_is_short)
+{
+    static char data[20000];
+    fixture f;
+    open_fixture(&f, "short");
+    memset(data, ' ', sizeof data);
+    memcpy(data, "{}", 2);
+    mr_new_message message = {.stream = MR_SLICE("a-1"),
+                              .type = MR_SLICE("T"),
+                              .data = mr_slice_of(data, sizeof data),
+                              .has_id = true,
+                              .id = mr_uuid_make()};
+    mr_append_op op = {.op.kind = MR_OP_APPEND, .messages = &message, .count = 1};
+    mr_backend_sqlite.write(f.writer, &op.op);
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+    bool hit = true;
+    for (uint64_t nth = 1; hit; nth++) {
+        mr_mem_fail_at(nth);
+        mr_backend_sqlite.write(f.writer, &op.op);
+        hit = mr_mem_failed();
+        mr_mem_fail_at(0);
+        if (op.op.fault.code != MR_FAULT_NONE)
+            MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_BACKEND);
+    }
+    MR_EXPECT_I64(op.op.fault.code, ==, MR_FAULT_NONE);
+    MR_EXPECT(message.duplicate);
+    close_fixture(&f);
+}
+
+/* Nothing is in the category that the rule is about, so it removes nothing. */
+MR_TEST(a_rule_is_never_taken_for_one_of_the_whole_namespace_when_memory_is_short)
+{
+    static char target[6000];
+    fixture f;
+    uint64_t removed;
+    open_fixture(&f, "rule");
+    memset(target, 'x', sizeof target - 1);
+    append_some(&f, "a-1", 30);
+    set_rules(&f, target, (mr_rules){.max_age_s = 1, .max_count = 1});
+    bool hit = true;
+    for (uint64_t nth = 1; hit; nth++) {
+        mr_mem_fail_at(nth);
+        const mr_code rc =
+            mr_backend_sqlite.enforce_rules(f.writer, INT64_C(2000000000000000), 1, &removed, &err);
+        hit = mr_mem_failed();
+        mr_mem_fail_at(0);
+        if (rc == MR_OK) MR_EXPECT_U64(removed, ==, 0);
+        append_some(&f, "a-1", 1);
+        MR_EXPECT_U64(mr_backend_sqlite.state(f.writer).messages, ==, 30 + nth);
+    }
+    close_fixture(&f);
+}
+
 /* --- A slow twin, and everything that can fail
  * ----------------------------------------------------- */
 
