@@ -156,6 +156,16 @@ static bool see_odd(MR_UNUSED mr_read_op *op, const mr_message *message)
     return true;
 }
 
+static mr_message_store *open_sample(const char *dir, mr_space **out)
+{
+    mr_message_store *store = NULL;
+    MR_EXPECT_OK(mr_message_store_open(
+        &(mr_message_store_options){.data_dir = dir, .registry_name = "registry"}, &store, &err));
+    *out = mr_message_store_find(store, MR_SLICE("default"));
+    MR_EXPECT(*out != NULL);
+    return store;
+}
+
 MR_TEST(odd_rows_and_things_of_others_are_taken_over_or_left_alone)
 {
     char path[300];
@@ -176,11 +186,8 @@ MR_TEST(odd_rows_and_things_of_others_are_taken_over_or_left_alone)
         "CREATE TRIGGER watch AFTER INSERT ON messages BEGIN INSERT INTO audit VALUES (1); END;"
         "CREATE TRIGGER keep BEFORE DELETE ON messages BEGIN SELECT RAISE(ABORT, 'kept'); END;");
     for (int round = 0; round < 2; round++) {
-        mr_message_store *store = NULL;
-        MR_EXPECT_OK(mr_message_store_open(
-            &(mr_message_store_options){.data_dir = dir, .registry_name = "registry"}, &store,
-            &err));
-        mr_space *space = mr_message_store_find(store, MR_SLICE("default"));
+        mr_space *space;
+        mr_message_store *store = open_sample(dir, &space);
         mr_read_op read = {.op = {.kind = MR_OP_READ, .space = space},
                            .scope = MR_READ_ALL,
                            .from = -100,
@@ -200,10 +207,8 @@ MR_TEST(odd_rows_and_things_of_others_are_taken_over_or_left_alone)
         mr_space_release(space);
         mr_message_store_close(store);
     }
-    mr_message_store *store = NULL;
-    MR_EXPECT_OK(mr_message_store_open(
-        &(mr_message_store_options){.data_dir = dir, .registry_name = "registry"}, &store, &err));
-    mr_space *space = mr_message_store_find(store, MR_SLICE("default"));
+    mr_space *space;
+    mr_message_store *store = open_sample(dir, &space);
     mr_new_message message = {
         .stream = MR_SLICE("a-1"), .type = MR_SLICE("T"), .data = MR_SLICE("{}")};
     mr_append_op op = {
