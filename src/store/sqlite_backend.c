@@ -184,8 +184,9 @@ static mr_code each_space(mr_backend *backend,
     return rc;
 }
 
-/* "namespaces/ID.db", ID with everything but letters, digits, '_', '-' and inner dots as %XX, which
- * no two ids share; ids that would grow too long for a file's name are named by their hash. */
+/* "namespaces/ID.db", ID with everything but small letters, digits, '_', '-' and inner dots as %XX,
+ * which no two ids share; ids that would grow too long for a file's name are named by their hash,
+ * behind two '%', which no escaped id has. */
 static const char *choose_place(mr_arena *arena, const char *id)
 {
     char escaped[ESCAPED_MAX + 4];
@@ -202,7 +203,7 @@ static const char *choose_place(mr_arena *arena, const char *id)
     }
     if (len < ESCAPED_MAX) return mr_arena_printf(arena, "namespaces/%.*s.db", (int)len, escaped);
     mr_token_hash(mr_slice_text(id), hash);
-    return mr_arena_printf(arena, "namespaces/%%%s.db", hash);
+    return mr_arena_printf(arena, "namespaces/%%%%%s.db", hash);
 }
 
 static mr_code add_row(mr_backend *backend, const mr_space_record *record, const char *place,
@@ -263,11 +264,27 @@ static mr_code make_files(mr_backend *backend, const char *place, mr_error *err)
     return MR_OK;
 }
 
+/* What belongs to another namespace's row is never made anew, whatever its id. */
+static mr_code check_free(mr_backend *backend, const char *place, mr_error *err)
+{
+    static const char sql[] = "SELECT 1 FROM namespaces WHERE db_path = ?1";
+    mr_sqlite_stmt stmt;
+    bool row = false;
+    MR_TRY(
+        mr_sqlite_prepare(&stmt, &backend->registry, MR_SLICE(sql), "look at the registry", err));
+    mr_code rc = mr_sqlite_bind_text(&stmt, 1, mr_slice_text(place), err);
+    if (rc == MR_OK) rc = mr_sqlite_step(&stmt, &row, err);
+    mr_sqlite_finish(&stmt);
+    if (rc != MR_OK || !row) return rc;
+    return mr_fail(err, MR_ERR_CONFLICT, "'%s' is the database of another namespace", place);
+}
+
 static mr_code create_space(mr_backend *backend, const mr_space_record *record, mr_arena *arena,
                             const char **out_place, mr_error *err)
 {
     const char *place = choose_place(arena, record->id);
     if (place == NULL) return mr_arena_fail(arena, err);
+    MR_TRY(check_free(backend, place, err));
     MR_TRY(make_files(backend, place, err));
     MR_TRY(add_row(backend, record, place, err));
     *out_place = place;

@@ -405,6 +405,30 @@ MR_TEST(namespaces_come_and_go)
     mr_message_store_close(store);
 }
 
+/* A long id's file is named by its hash; another id must not be able to spell that name. */
+MR_TEST(no_id_can_be_chosen_to_get_the_file_of_another)
+{
+    mr_message_store *store = open_at(mr_test_at("clash"));
+    char victim[201], attacker[MR_TOKEN_HASH_MAX] = "";
+    for (int i = 0; memcmp(attacker, "41", 2) != 0; i++) { /* 0x41 is 'A', which is escaped */
+        memset(victim, 'X', 180);
+        snprintf(victim + 180, sizeof victim - 180, "%d", i);
+        mr_token_hash(mr_slice_text(victim), attacker);
+    }
+    attacker[1] = 'A';
+    MR_EXPECT_OK(make_space(store, victim));
+    fixture f = {store, mr_message_store_find(store, mr_slice_text(victim))};
+    append_some(&f, "a-1", 3);
+    mr_space_release(f.space);
+    MR_EXPECT_OK(make_space(store, attacker + 1));
+    mr_message_store_close(store);
+    store = open_at(mr_test_at("clash"));
+    f = (fixture){store, mr_message_store_find(store, mr_slice_text(victim))};
+    MR_EXPECT_U64(info_of(&f).message_count, ==, 3);
+    mr_space_release(f.space);
+    mr_message_store_close(store);
+}
+
 MR_TEST(more_namespaces_than_may_be_open_all_work)
 {
     mr_message_store *store = NULL;
