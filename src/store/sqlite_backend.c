@@ -163,6 +163,7 @@ static mr_code each_space(mr_backend *backend,
 {
     static const char sql[] = "SELECT id, token_hash, db_path, coalesce(description, ''), "
                               "coalesce(nullif(metadata, ''), '{}'), created_at FROM namespaces "
+                              "WHERE id IS NOT NULL "
                               "ORDER BY created_at, rowid";
     mr_sqlite_stmt stmt;
     MR_TRY(mr_sqlite_prepare(&stmt, &backend->registry, MR_SLICE(sql), "list the namespaces", err));

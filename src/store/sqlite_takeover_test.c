@@ -170,6 +170,8 @@ MR_TEST(odd_rows_and_things_of_others_are_taken_over_or_left_alone)
 {
     char path[300];
     const char *dir = make_sample("odd");
+    snprintf(path, sizeof path, "%s/registry", dir);
+    run_sql(path, "INSERT INTO namespaces VALUES (NULL, 'none', 'none.db', NULL, 1, NULL)");
     snprintf(path, sizeof path, "%s/default.db", dir);
     run_sql(
         path,
