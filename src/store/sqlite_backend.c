@@ -7,8 +7,8 @@
  *     DATA_DIR/millrace.lock           held while a process has the directory open
  *
  * The registry keeps a place as EventoDB writes it: a path from the working directory of whoever
- * made it. Ours are relative to DATA_DIR; one that is not found there is looked for as written,
- * then by its last part in DATA_DIR. */
+ * made it. Ours are relative to DATA_DIR; one of EventoDB's that is not found there is looked for
+ * as written, then by its last part in DATA_DIR. */
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
@@ -23,6 +23,7 @@
 #define BUSY_MS             5000
 #define ESCAPED_MAX         200 /* bytes; longer ids are named by their hash */
 #define PLACE_MAX           4096
+#define OWN_DIR             "namespaces/" /* places of ours: never looked for anywhere else */
 
 /* --- The data directory --------------------------------------------------------------------- */
 
@@ -73,7 +74,8 @@ static mr_code resolve(const mr_backend *backend, const char *place, char out[PL
     }
     const int len = snprintf(out, PLACE_MAX, "%s/%s", backend->data_dir, place);
     if (place[0] != '/' && len < PLACE_MAX && stat(out, &info) == 0) return MR_OK;
-    if (stat(place, &info) == 0 && strlen(place) < PLACE_MAX) {
+    if (strncmp(place, OWN_DIR, strlen(OWN_DIR)) != 0 && stat(place, &info) == 0 &&
+        strlen(place) < PLACE_MAX) {
         snprintf(out, PLACE_MAX, "%s", place);
         return MR_OK;
     }

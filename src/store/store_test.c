@@ -3,6 +3,7 @@
  * The store as its callers see it: every op, in memory and on files. */
 #include "store/store.h"
 
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/mem.h"
@@ -567,9 +568,19 @@ MR_TEST(a_namespace_whose_database_is_gone_can_be_deleted)
     mr_append_op op;
     mr_new_message message = message_to("a-1", "{}");
     MR_EXPECT_CODE(append(&lost, &message, 1, &op), MR_ERR_IO);
+    /* A file of the same name below the working directory is another store's. */
+    char here[600];
+    MR_EXPECT(getcwd(here, sizeof here) != NULL);
+    mkdir(mr_test_at("elsewhere"), 0777);
+    mkdir(mr_test_at("elsewhere/namespaces"), 0777);
+    mr_test_put("elsewhere/namespaces/lost.db", MR_SLICE(""));
+    MR_EXPECT_I64(chdir(mr_test_at("elsewhere")), ==, 0);
+    MR_EXPECT_CODE(append(&lost, &message, 1, &op), MR_ERR_IO);
     mr_space_op gone = {.op.kind = MR_OP_SPACE_DELETE, .id = MR_SLICE("lost")};
     MR_EXPECT_OK(mr_message_store_call(store, &gone.op, &err));
     MR_EXPECT_U64(gone.messages_deleted, ==, 2);
+    MR_EXPECT(mr_test_exists("namespaces/lost.db"));
+    MR_EXPECT_I64(chdir(here), ==, 0);
     MR_EXPECT(mr_message_store_find(store, MR_SLICE("lost")) == NULL);
     mr_space_release(lost.space);
     mr_space_release(other.space);
