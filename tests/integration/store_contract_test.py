@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import resource
 import socket
 import sys
 import time
@@ -345,6 +346,34 @@ def each_field_of_a_line_is_judged():
         same(len(rpc(store, "category.get", "")[1]), 9)
         same(imported("", query="?force=true")["imported"], 0)
         same(rpc(store, "stream.write", "i-1", message())[1], {"position": 0, "globalPosition": 1})
+
+
+@test
+def a_file_that_cannot_grow_fails_writes_imports_and_clearing_by_their_own_codes():
+    def small():
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+    with Server("--data-dir", "d", "--token", ZEROS, setup=small) as store:
+        stored = 0
+        while stored < 20000:
+            answer = rpc(store, "stream.append", "a-1", [message({"x": "y" * 500})] * 100)
+            if answer[0] != 200:
+                break
+            stored += 100
+        refused(answer, 500, "BACKEND_ERROR")
+        expect(stored > 0)
+        for at in range(2):  # it fails again, and in the same way
+            lines = "\n".join(record(100000 + n, data={"x": "y" * 500}) for n in range(3000))
+            report = json.loads(store.request("POST", "/import", lines, ZEROS)[2].split(b"data: ")[-1])
+            same((report["error"], type(report["line"])), ("IMPORT_FAILED", int), report)
+            status, headers, body = store.request("POST", "/import?force=true", record(1), ZEROS)
+            same((status, headers["Content-Type"]), (500, "application/json"))
+            refused((status, json.loads(body)), 500, "CLEAR_FAILED")
+        same(rpc(store, "stream.version", "a-1"), (200, stored - 1))
+    for path in ("/rpc", "/import"):
+        expect(re.search(r" error http: POST %s status=500 " % path, store.log_text()), store.log_text())
+    with server() as store:
+        same(rpc(store, "stream.version", "a-1"), (200, stored - 1))
+        same(rpc(store, "stream.write", "a-1", message())[1]["position"], stored)
 
 
 if __name__ == "__main__":
