@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * help metrics: the families of a server's /metrics page, read off the page of one that is made for
+ * help metrics: the families of a server's /metrics page, as one declares them that is made for
  * it, in memory, and never started. */
 #include "cli/help.h"
 #include "store/service.h"
@@ -66,8 +66,7 @@ mr_code mr_help_metrics(mr_option_style style, mr_buffer *out, mr_error *err)
         .address = MR_SLICE("127.0.0.1:0"), .io_threads = 1, .limits = MR_HTTP_LIMITS_DEFAULT};
     mr_buffer_init(&page, "metrics page", PAGE_BYTES_MAX);
     mr_code rc = mr_service_open(&options, &service, err);
-    if (rc == MR_OK)
-        rc = mr_metrics_write(mr_service_metrics(service), MR_METRICS_TEXT, &page, err);
+    if (rc == MR_OK) rc = mr_metrics_describe(mr_service_metrics(service), &page, err);
     if (rc == MR_OK) rc = put_page(mr_buffer_slice(&page), style, out, err);
     mr_service_close(service);
     mr_buffer_done(&page);

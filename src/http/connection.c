@@ -169,16 +169,19 @@ bool mr_http_connection_flush(mr_http_connection *connection)
     return true;
 }
 
+/* The answer has been written, and the connection ends with it. */
 static void end_or_linger(mr_http_connection *connection)
 {
     mr_http_request *request = connection->request;
-    if (!connection->linger && request->end == request->in.len) {
+    const bool at_once = !connection->linger && request->end == request->in.len;
+    connection->request = NULL;
+    if (at_once) mr_http_pieces_abandon(request);
+    if (request->streaming) mr_http_close_stream(request);
+    mr_http_request_release(request);
+    if (at_once) {
         mr_http_connection_close(connection, false);
         return;
     }
-    connection->request = NULL;
-    if (request->streaming) mr_http_close_stream(request);
-    mr_http_request_release(request);
     mr_transport_finish(&connection->transport);
     connection->state = MR_HTTP_LINGER;
     mr_http_phase_begin(connection, connection->server->limits.linger_ms);

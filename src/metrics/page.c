@@ -215,6 +215,17 @@ mr_code mr_metrics_write(mr_metrics *metrics, mr_metrics_format format, mr_buffe
     return rc;
 }
 
+mr_code mr_metrics_describe(mr_metrics *metrics, mr_buffer *out, mr_error *err)
+{
+    mr_code rc = MR_OK;
+    pthread_mutex_lock(&metrics->lock);
+    for (mr_metric_family *at = metrics->first_family; rc == MR_OK && at != NULL; at = at->next)
+        rc = write_header(&(mr_metrics_sink){.family = at, .out = out, .format = MR_METRICS_TEXT},
+                          err);
+    pthread_mutex_unlock(&metrics->lock);
+    return rc;
+}
+
 mr_slice mr_metrics_content_type(mr_metrics_format format)
 {
     return format == MR_METRICS_OPENMETRICS

@@ -204,6 +204,9 @@ typedef enum mr_metrics_format {
 MR_NODISCARD MR_HOT mr_code mr_metrics_write(mr_metrics *metrics, mr_metrics_format format,
                                              mr_buffer *out, mr_error *err);
 
+/* Appends the HELP and TYPE lines of every family, also of those that have no series yet. */
+MR_NODISCARD mr_code mr_metrics_describe(mr_metrics *metrics, mr_buffer *out, mr_error *err);
+
 /* The Content-Type that belongs to a format. */
 mr_slice mr_metrics_content_type(mr_metrics_format format);
 

@@ -112,9 +112,13 @@ void mr_endpoint_init(mr_endpoint *endpoint, const char *role, mr_arena *arena)
 static mr_code unknown_connector(mr_slice name, mr_option_from from, mr_error *err)
 {
     const char *near = nearest_connector(name);
-    mr_fail(err, MR_ERR_USAGE, "unknown connector '%.*s'%s%s%s", MR_SLICE_ARGS(shown(name)),
-            near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
-            near != NULL ? "'?" : "");
+    if (mr_slice_is(name, "http") || mr_slice_is(name, "https"))
+        mr_fail(err, MR_ERR_USAGE, "unknown connector '%.*s'; a message store is store:%.*s://...",
+                MR_SLICE_ARGS(name), MR_SLICE_ARGS(name));
+    else
+        mr_fail(err, MR_ERR_USAGE, "unknown connector '%.*s'%s%s%s", MR_SLICE_ARGS(shown(name)),
+                near != NULL ? "; did you mean '" : "", near != NULL ? near : "",
+                near != NULL ? "'?" : "");
     return say_where(from, err, MR_ERR_USAGE);
 }
 

@@ -74,7 +74,7 @@ MR_TEST(wrong_endpoints_say_what_to_write)
         {"a.txt", "FROM: the name of the source 'a.txt' does not tell its format; write csv:a.txt "
                   "or json:a.txt"},
         {"cvs:a.csv", "FROM: unknown connector 'cvs'; did you mean 'csv'?"},
-        {"http://x/a.csv", "FROM: unknown connector 'http'"},
+        {"http://x/a.csv", "FROM: unknown connector 'http'; a message store is store:http://..."},
         {"postgres://h/db", "FROM: connector 'postgresql' is not built yet in this version"},
         {"s3:bucket", "FROM: connector 's3' is not built yet in this version"},
         {"a.csv?x", "FROM: expected key=value&key=value after '?'"},

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "store/auth.h"
 
+#include <stdio.h>
+
 #include "core/json.h"
 #include "http/query.h"
 

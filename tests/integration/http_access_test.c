@@ -148,6 +148,7 @@ MR_TEST(each_answer_is_told_once_with_what_it_was)
         {"POST /body HTTP/1.1\r\n" H "Content-Length: 11\r\n\r\n", "POST /body 413"},
         {"POST /pieces HTTP/1.1\r\n" H "Content-Length: 3\r\n\r\nabc", "POST /pieces 200"},
         {"GET /stream HTTP/1.1\r\n" H "\r\n", "GET /stream 201 stream"},
+        {"GET /stream HTTP/1.1\r\n" H "Connection: close\r\n\r\n", "GET /stream 201 stream"},
         {"GET /hello HTTP/1.1\r\nnonsense\r\n\r\n", "GET /hello 400"},
         {"nonsense\r\n\r\n", "  400"},
     };

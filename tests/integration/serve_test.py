@@ -543,7 +543,9 @@ def the_metrics_page_parses_and_tells_what_happened():
                  "millrace_allocations_total", "millrace_live_bytes", "millrace_rss_bytes", "millrace_log_lines_total",
                  "millrace_store_requests_total"):
         expect(name in types, "no " + name)
-    for name in types:
+    listed = run("help", "metrics").out.decode()
+    for name, kind in types.items():
+        expect("%s (%s)\n" % (name, kind) in listed, "not in help metrics: " + name)
         expect(re.search(r"^# HELP %s \S" % name, page, re.M), "no help for " + name)
 
 
