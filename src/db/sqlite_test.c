@@ -5,6 +5,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "support/files.h"
 #include "support/test.h"
 
 static mr_error err;
@@ -297,5 +298,35 @@ MR_TEST(opening_a_database_again_keeps_the_first_connection_s_locks)
     waitpid(child, &status, 0);
     MR_EXPECT(WIFEXITED(status) && WEXITSTATUS(status) == 0);
     mr_sqlite_rollback(&db);
+    mr_sqlite_close(&db);
+}
+
+/* What a paced connection writes is what any other reads, also through the log. */
+MR_TEST(a_paced_connection_writes_the_same_database)
+{
+    const char *path = mr_test_at("paced.db");
+    mr_sqlite db = {0}, paced = {0};
+    const mr_sqlite_options options = {.mode = MR_SQLITE_CREATE, .journal = MR_SQLITE_JOURNAL_WAL};
+    MR_EXPECT_OK(mr_sqlite_open(&db, path, &options, &err));
+    sqlite3_wal_autocheckpoint(db.handle, 0);
+    MR_EXPECT_OK(mr_sqlite_exec(&db,
+                                "CREATE TABLE t (x); WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL "
+                                "SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO t SELECT "
+                                "randomblob(300) FROM n",
+                                "fill the table", &err));
+    MR_EXPECT_OK(mr_sqlite_open(
+        &paced, path, &(mr_sqlite_options){.mode = MR_SQLITE_WRITE, .paced = true}, &err));
+    int pages = 0, carried = 0;
+    MR_EXPECT(sqlite3_wal_checkpoint_v2(paced.handle, NULL, SQLITE_CHECKPOINT_PASSIVE, &pages,
+                                        &carried) == SQLITE_OK);
+    MR_EXPECT(pages > 100 && carried == pages);
+    MR_EXPECT_OK(mr_sqlite_exec(&paced, "INSERT INTO t VALUES (1)", "add a row", &err));
+    mr_sqlite_close(&paced);
+    mr_sqlite_stmt stmt;
+    MR_EXPECT_OK(mr_sqlite_prepare(&stmt, &db, MR_SLICE("SELECT count(*) FROM t"), "count", &err));
+    bool row = false;
+    MR_EXPECT_OK(mr_sqlite_step(&stmt, &row, &err));
+    MR_EXPECT_I64(mr_sqlite_column_i64(&stmt, 0), ==, 2001);
+    mr_sqlite_finish(&stmt);
     mr_sqlite_close(&db);
 }

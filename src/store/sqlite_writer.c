@@ -485,7 +485,8 @@ void mr_sq_tidy_aside(mr_backend_writer *writer)
     const bool syncs = writer->backend->durability != MR_DURABILITY_OFF;
     const mr_sqlite_options options = {.mode = MR_SQLITE_WRITE,
                                        .sync = syncs ? MR_SQLITE_SYNC_NORMAL : MR_SQLITE_SYNC_OFF,
-                                       .cache_bytes = 256u << 10};
+                                       .cache_bytes = 256u << 10,
+                                       .paced = syncs};
     if (mr_sqlite_open(&db, writer->place, &options, NULL) == MR_OK)
         checkpoint_aside(db.handle, syncs);
     mr_sqlite_close(&db);
