@@ -66,7 +66,7 @@ def check_finds_nothing_in_a_running_store_and_says_what_is_damaged():
         server.write("account-0")
     same(sorted(f for f in os.listdir("d/namespaces") if f.endswith(".db")), ["default.db", "tenant%2F1.db"])
     with sqlite3.connect("d/namespaces/default.db") as db:
-        db.execute("DELETE FROM messages WHERE position = 4 AND stream = 1")
+        db.execute("DELETE FROM messages WHERE position = 4 AND stream = (SELECT id FROM streams WHERE name = 'account-0')")
     result = run("store", "check", "d", code=1)
     expect(b"fault: category 'account' counts 31 messages, there are 30\n" in result.out, result)
     expect(b"remark: stream 'account-0': 1 of the positions 0 to 10 are missing\n" in result.out, result)
