@@ -80,36 +80,43 @@ static void take_row(const mr_sqlite_stmt *row, mr_message *out)
     if (mr_slice_is(out->metadata, "null")) out->metadata = (mr_slice){0};
 }
 
-static mr_code move_row(mr_backend_writer *writer, mr_message *message, mr_error *err)
+static mr_code is_id_known(mr_backend_writer *writer, const mr_message_id *id, bool *out,
+                           mr_error *err)
 {
+    mr_sqlite_stmt *stmt;
+    *out = false;
+    if (id->text.ptr != NULL) return MR_OK; /* no UUID, so it is told by its spelling */
+    MR_TRY(mr_sq_get(&writer->link, MR_SQ_MESSAGE_BY_ID, &stmt, err));
+    MR_TRY(mr_sq_bind_id(stmt, 1, id, err));
+    const mr_code rc = mr_sqlite_step(stmt, out, err);
+    mr_sqlite_reset(stmt);
+    return rc;
+}
+
+static mr_code move_row(mr_backend_writer *writer, const mr_message *message, mr_error *err)
+{
+    char text[MR_UUID_TEXT_BYTES + 20];
+    mr_message moved = *message;
     uint32_t stream;
-    bool row = false;
+    bool known;
     if (mr_names_is_full(&writer->streams) || mr_names_is_full(&writer->categories)) {
         MR_TRY(mr_sq_write_counts(writer, err));
         mr_names_reset(&writer->streams);
         mr_names_reset(&writer->categories);
     }
-    MR_TRY(mr_sq_stream(writer, message->stream, &stream, err));
+    MR_TRY(mr_sq_stream(writer, moved.stream, &stream, err));
     MR_TRY(mr_sq_stream_make(writer, stream, err));
     mr_name_entry *entry = &writer->streams.entries[stream];
-    /* Two spellings of one UUID are two ids there: the later one keeps its spelling. */
-    if (message->id.text.ptr == NULL) {
-        mr_sqlite_stmt *stmt;
-        MR_TRY(mr_sq_get(&writer->link, MR_SQ_MESSAGE_BY_ID, &stmt, err));
-        MR_TRY(mr_sq_bind_id(stmt, 1, &message->id, err));
-        const mr_code rc = mr_sqlite_step(stmt, &row, err);
-        mr_sqlite_reset(stmt);
-        MR_TRY(rc);
+    /* Two spellings of one UUID are two ids there: the later one is marked with its place. */
+    MR_TRY(is_id_known(writer, &moved.id, &known, err));
+    if (known) {
+        mr_uuid_format(&moved.id.uuid, text);
+        const int len = snprintf(text + MR_UUID_TEXT_BYTES, sizeof text - MR_UUID_TEXT_BYTES,
+                                 "#%llx", (unsigned long long)moved.global_position);
+        moved.id.text = mr_slice_of(text, MR_UUID_TEXT_BYTES + (size_t)len);
     }
-    char text[MR_UUID_TEXT_BYTES + 16];
-    if (row) {
-        mr_uuid_format(&message->id.uuid, text);
-        const int len = snprintf(text + MR_UUID_TEXT_BYTES, 16, "#%llx",
-                                 (unsigned long long)message->global_position & 0xffffffffu);
-        message->id.text = mr_slice_of(text, MR_UUID_TEXT_BYTES + (size_t)len);
-    }
-    MR_TRY(mr_sq_insert(writer, stream, message, err));
-    MR_TRY(mr_sq_index_one(writer, entry->id, message->position, message->global_position, err));
+    MR_TRY(mr_sq_insert(writer, stream, &moved, err));
+    MR_TRY(mr_sq_index_one(writer, entry->id, moved.position, moved.global_position, err));
     mr_sq_count(writer, (uint32_t)MR_SQ_CATEGORY(entry), !MR_SQ_FILLED(entry), 1);
     MR_SQ_FILLED(entry) = true;
     return MR_OK;
