@@ -771,7 +771,8 @@ MR_TEST(what_was_answered_is_what_is_stored_whatever_fails)
     bool has_writer = true;
     memset(bulk, ' ', sizeof bulk);
     memcpy(bulk, "{}", 2);
-    seed = getenv("SEED") != NULL ? strtoull(getenv("SEED"), NULL, 10) : 7; /* to look further */
+    const char *given = getenv("SEED"); /* to look further */
+    seed = given != NULL ? strtoull(given, NULL, 10) : 7;
     twin_reset();
     open_fixture(&f, "troubles");
     append_some(&f, "none", 1);

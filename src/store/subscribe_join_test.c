@@ -26,9 +26,9 @@ static void open_all(void)
 {
     mr_error err;
     mr_http_limits limits = MR_HTTP_LIMITS_DEFAULT;
-    memset(space.versions, 0, sizeof space.versions);
-    space.head = space.ring_after = 0;
-    space.deleted = space.hold = space.fail = false;
+    memset(the_space.versions, 0, sizeof the_space.versions);
+    the_space.head = the_space.ring_after = 0;
+    the_space.deleted = the_space.hold = the_space.fail = false;
     MR_EXPECT_OK(mr_metrics_open(NULL, &metrics, &err));
     MR_EXPECT_OK(mr_subscriptions_open(
         &(mr_subscribe_options){.store = &store, .auth = &test_auth, .metrics = metrics},
@@ -53,8 +53,8 @@ static void close_all(void)
     mr_http_server_close(server);
     mr_subscriptions_close(subscriptions);
     mr_metrics_close(metrics);
-    MR_EXPECT_U64(space.watcher_count, ==, 0);
-    MR_EXPECT_U64(space.references, ==, 0);
+    MR_EXPECT_U64(the_space.watcher_count, ==, 0);
+    MR_EXPECT_U64(the_space.references, ==, 0);
 }
 
 static void subscribe(mr_sse *sse, const char *target)
@@ -174,17 +174,17 @@ MR_TEST(a_page_of_a_time_before_clearing_is_thrown_away)
     hold_reads(true);
     subscribe(&sse, "/subscribe?category=a");
     await_held(1);
-    look_up(space.held[0], 5); /* but it arrives later */
-    pthread_mutex_lock(&space.lock);
-    memset(space.versions, 0, sizeof space.versions);
-    space.head = space.ring_after = 0;
-    space.epoch++;
-    pthread_mutex_unlock(&space.lock);
+    look_up(the_space.held[0], 5); /* but it arrives later */
+    pthread_mutex_lock(&the_space.lock);
+    memset(the_space.versions, 0, sizeof the_space.versions);
+    the_space.head = the_space.ring_after = 0;
+    the_space.epoch++;
+    pthread_mutex_unlock(&the_space.lock);
     wake();
     commit(1);
     hold_reads(false);
-    space.held_count = 0;
-    space.held[0]->op.done(&space.held[0]->op);
+    the_space.held_count = 0;
+    the_space.held[0]->op.done(&the_space.held[0]->op);
     mr_sse_await(&sse, 1);
     MR_EXPECT_TEXT(sse.events[0].stream, "a-2");
     commit(1);
@@ -199,16 +199,16 @@ MR_TEST(a_read_that_fails_ends_its_stream_and_no_other)
     open_all();
     commit(0);
     subscribe(&live, "/subscribe?all=true");
-    space.fail = true; /* nothing is read now */
+    the_space.fail = true; /* nothing is read now */
     subscribe(&fails, "/subscribe?category=a");
     mr_sse_await_end(&fails);
     MR_EXPECT(fails.ended);
     commit(0);
     mr_sse_expect(&live, "2");
-    pthread_mutex_lock(&space.lock);
-    space.fail = false;
-    space.deleted = true;
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_lock(&the_space.lock);
+    the_space.fail = false;
+    the_space.deleted = true;
+    pthread_mutex_unlock(&the_space.lock);
     subscribe(&gone, "/subscribe?category=a");
     mr_sse_await_end(&gone);
     wake();
@@ -273,7 +273,7 @@ static void open_wish(wish *one)
     const char *name =
         read->scope == MR_READ_STREAM ? stream_names[pick(STREAMS)] : categories[pick(4)];
     read->name = mr_slice_text(name);
-    read->from = pick(2) == 0 ? 0 : pick((uint32_t)space.head + 20);
+    read->from = pick(2) == 0 ? 0 : pick((uint32_t)the_space.head + 20);
     const long long from = read->from;
     if (read->scope == MR_READ_STREAM) {
         snprintf(target, sizeof target, "/subscribe?stream=%s&position=%lld%s",
@@ -289,7 +289,7 @@ static void open_wish(wish *one)
         read->name = (mr_slice){0};
         snprintf(target, sizeof target, "/subscribe?all=true&position=%lld%s%s", from,
                  catchup ? "&catchup=true" : "", body);
-        if (!catchup && read->from <= space.head) read->from = space.head + 1;
+        if (!catchup && read->from <= the_space.head) read->from = the_space.head + 1;
     }
     subscribe(&one->sse, target);
 }
@@ -297,7 +297,7 @@ static void open_wish(wish *one)
 static void expect_wish(wish *one)
 {
     size_t count = 0;
-    for (int64_t i = 1; i <= space.head; i++) {
+    for (int64_t i = 1; i <= the_space.head; i++) {
         const mr_message message = message_of(i);
         if (!is_in_scope(&one->read, &message)) continue;
         mr_sse_await(&one->sse, ++count);

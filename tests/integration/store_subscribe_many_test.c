@@ -9,6 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "metrics/process.h"
 #include "support/subscribe_fixture.h"
 #include "support/test.h"
 
@@ -65,11 +66,9 @@ static void await_plainly(int fd, const char *needle, unsigned count)
 
 static uint64_t resident_bytes(void)
 {
-    unsigned long long size = 0, resident = 0;
-    FILE *file = fopen("/proc/self/statm", "re");
-    MR_EXPECT(file != NULL && fscanf(file, "%llu %llu", &size, &resident) == 2);
-    fclose(file);
-    return resident * (uint64_t)sysconf(_SC_PAGESIZE);
+    mr_process_sample sample;
+    mr_process_sample_now(&sample);
+    return sample.rss_bytes;
 }
 
 MR_TEST(a_thousand_subscribers_cost_little_and_are_all_told)

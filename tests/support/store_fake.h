@@ -47,7 +47,7 @@ struct mr_space {
     bool hold, fail;
 };
 
-static struct mr_space space = {.lock = PTHREAD_MUTEX_INITIALIZER};
+static struct mr_space the_space = {.lock = PTHREAD_MUTEX_INITIALIZER};
 static mr_message_store store;
 
 static const char *const stream_names[STREAMS] = {"a-1", "a-2", "a-3", "a-4", "a",   "b-1",
@@ -55,7 +55,7 @@ static const char *const stream_names[STREAMS] = {"a-1", "a-2", "a-3", "a-4", "a
 
 static mr_message message_of(int64_t global_position)
 {
-    const told *one = &space.messages[global_position - 1];
+    const told *one = &the_space.messages[global_position - 1];
     return (mr_message){.stream = mr_slice_text(stream_names[one->stream]),
                         .type = MR_SLICE("T"),
                         .data = MR_SLICE("{}"),
@@ -66,28 +66,28 @@ static mr_message message_of(int64_t global_position)
 mr_space *mr_message_store_find(MR_UNUSED mr_message_store *unused, mr_slice id)
 {
     if (!mr_slice_is(id, "default")) return NULL;
-    pthread_mutex_lock(&space.lock);
-    space.references++;
-    pthread_mutex_unlock(&space.lock);
-    return &space;
+    pthread_mutex_lock(&the_space.lock);
+    the_space.references++;
+    pthread_mutex_unlock(&the_space.lock);
+    return &the_space;
 }
 
-void mr_space_release(mr_space *one)
+void mr_space_release(mr_space *space)
 {
-    pthread_mutex_lock(&one->lock);
-    MR_EXPECT(one->references-- > 0);
-    pthread_mutex_unlock(&one->lock);
+    pthread_mutex_lock(&space->lock);
+    MR_EXPECT(space->references-- > 0);
+    pthread_mutex_unlock(&space->lock);
 }
 
-bool mr_space_admits(MR_UNUSED mr_space *one, MR_UNUSED mr_slice token)
+bool mr_space_admits(MR_UNUSED mr_space *space, MR_UNUSED mr_slice token)
 {
     return true;
 }
 
-bool mr_space_is_deleted(const mr_space *one)
+bool mr_space_is_deleted(const mr_space *space)
 {
-    struct mr_space *own = &space;
-    MR_EXPECT(one == own);
+    struct mr_space *own = &the_space;
+    MR_EXPECT(space == own);
     pthread_mutex_lock(&own->lock);
     const bool deleted = own->deleted;
     pthread_mutex_unlock(&own->lock);
@@ -96,44 +96,44 @@ bool mr_space_is_deleted(const mr_space *one)
 
 /* --- Its feed --------------------------------------------------------------------------------- */
 
-mr_code mr_feed_watch(mr_space *one, mr_feed_watcher *watcher, MR_UNUSED mr_error *err)
+mr_code mr_feed_watch(mr_space *space, mr_feed_watcher *watcher, MR_UNUSED mr_error *err)
 {
-    pthread_mutex_lock(&one->lock);
+    pthread_mutex_lock(&space->lock);
     watcher->prev = NULL;
-    watcher->next = one->watchers;
-    if (one->watchers != NULL) one->watchers->prev = watcher;
-    one->watchers = watcher;
-    one->watcher_count++;
-    pthread_mutex_unlock(&one->lock);
+    watcher->next = space->watchers;
+    if (space->watchers != NULL) space->watchers->prev = watcher;
+    space->watchers = watcher;
+    space->watcher_count++;
+    pthread_mutex_unlock(&space->lock);
     return MR_OK;
 }
 
-void mr_feed_unwatch(mr_space *one, mr_feed_watcher *watcher)
+void mr_feed_unwatch(mr_space *space, mr_feed_watcher *watcher)
 {
-    pthread_mutex_lock(&one->lock);
-    *(watcher->prev != NULL ? &watcher->prev->next : &one->watchers) = watcher->next;
+    pthread_mutex_lock(&space->lock);
+    *(watcher->prev != NULL ? &watcher->prev->next : &space->watchers) = watcher->next;
     if (watcher->next != NULL) watcher->next->prev = watcher->prev;
-    one->watcher_count--;
-    pthread_mutex_unlock(&one->lock);
+    space->watcher_count--;
+    pthread_mutex_unlock(&space->lock);
 }
 
-int64_t mr_feed_head(mr_space *one)
+int64_t mr_feed_head(mr_space *space)
 {
-    pthread_mutex_lock(&one->lock);
-    const int64_t head = one->head;
-    pthread_mutex_unlock(&one->lock);
+    pthread_mutex_lock(&space->lock);
+    const int64_t head = space->head;
+    pthread_mutex_unlock(&space->lock);
     return head;
 }
 
-uint64_t mr_feed_epoch(mr_space *one)
+uint64_t mr_feed_epoch(mr_space *space)
 {
-    pthread_mutex_lock(&one->lock);
-    const uint64_t epoch = one->epoch;
-    pthread_mutex_unlock(&one->lock);
+    pthread_mutex_lock(&space->lock);
+    const uint64_t epoch = space->epoch;
+    pthread_mutex_unlock(&space->lock);
     return epoch;
 }
 
-int64_t mr_feed_lowered(MR_UNUSED mr_space *one, MR_UNUSED mr_feed_watcher *watcher)
+int64_t mr_feed_lowered(MR_UNUSED mr_space *space, MR_UNUSED mr_feed_watcher *watcher)
 {
     return INT64_MAX;
 }
@@ -149,15 +149,15 @@ void mr_feed_message(const mr_feed_entry *entry, mr_message *out)
     *out = message_of(entry->global_position); /* written once, before the entry was */
 }
 
-mr_feed_taken mr_feed_take(mr_space *one, int64_t after, bool bodies, mr_buffer *out,
+mr_feed_taken mr_feed_take(mr_space *space, int64_t after, bool bodies, mr_buffer *out,
                            int64_t *out_last)
 {
     mr_feed_taken taken = MR_FEED_NONE;
     mr_buffer_reset(out);
-    pthread_mutex_lock(&one->lock);
-    if (after < one->head && after < one->ring_after) taken = MR_FEED_BEHIND;
+    pthread_mutex_lock(&space->lock);
+    if (after < space->head && after < space->ring_after) taken = MR_FEED_BEHIND;
     /* Few at a time: whoever wants more comes again. */
-    for (int i = 0; i < 5 && taken != MR_FEED_BEHIND && after < one->head; i++) {
+    for (int i = 0; i < 5 && taken != MR_FEED_BEHIND && after < space->head; i++) {
         const mr_feed_entry entry = {
             .size = sizeof entry, .has_body = bodies, .global_position = ++after};
         MR_EXPECT(mr_buffer_append(out, mr_slice_of((const char *)&entry, sizeof entry), NULL) ==
@@ -165,24 +165,24 @@ mr_feed_taken mr_feed_take(mr_space *one, int64_t after, bool bodies, mr_buffer 
         *out_last = after;
         taken = MR_FEED_SOME;
     }
-    pthread_mutex_unlock(&one->lock);
+    pthread_mutex_unlock(&space->lock);
     return taken;
 }
 
 static void wake(void)
 {
-    pthread_mutex_lock(&space.lock);
-    for (mr_feed_watcher *watcher = space.watchers; watcher != NULL; watcher = watcher->next)
+    pthread_mutex_lock(&the_space.lock);
+    for (mr_feed_watcher *watcher = the_space.watchers; watcher != NULL; watcher = watcher->next)
         watcher->wake(watcher);
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_unlock(&the_space.lock);
 }
 
 static void commit_quietly(unsigned stream)
 {
-    pthread_mutex_lock(&space.lock);
-    MR_EXPECT(space.head < MESSAGES_MAX);
-    space.messages[space.head++] = (told){(uint8_t)stream, space.versions[stream]++};
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_lock(&the_space.lock);
+    MR_EXPECT(the_space.head < MESSAGES_MAX);
+    the_space.messages[the_space.head++] = (told){(uint8_t)stream, the_space.versions[stream]++};
+    pthread_mutex_unlock(&the_space.lock);
 }
 
 static void commit(unsigned stream)
@@ -194,9 +194,9 @@ static void commit(unsigned stream)
 /* The ring holds the last `kept` messages. */
 static void keep_in_ring(int64_t kept)
 {
-    pthread_mutex_lock(&space.lock);
-    if (space.ring_after < space.head - kept) space.ring_after = space.head - kept;
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_lock(&the_space.lock);
+    if (the_space.ring_after < the_space.head - kept) the_space.ring_after = the_space.head - kept;
+    pthread_mutex_unlock(&the_space.lock);
 }
 
 /* --- Its reads -------------------------------------------------------------------------------- */
@@ -243,25 +243,25 @@ static void run_read(mr_read_op *read, int64_t head)
 void mr_message_store_submit(MR_UNUSED mr_message_store *unused, mr_op *op)
 {
     mr_read_op *read = (mr_read_op *)op;
-    pthread_mutex_lock(&space.lock);
-    const int64_t head = space.head;
-    const bool hold = space.hold;
-    if (space.deleted) op->fault.code = MR_FAULT_NO_SPACE;
-    if (space.fail) op->fault.code = MR_FAULT_BACKEND;
+    pthread_mutex_lock(&the_space.lock);
+    const int64_t head = the_space.head;
+    const bool hold = the_space.hold;
+    if (the_space.deleted) op->fault.code = MR_FAULT_NO_SPACE;
+    if (the_space.fail) op->fault.code = MR_FAULT_BACKEND;
     if (hold) {
-        MR_EXPECT(space.held_count < HELD_MAX);
-        space.held_head[space.held_count] = head;
-        space.held[space.held_count++] = read;
+        MR_EXPECT(the_space.held_count < HELD_MAX);
+        the_space.held_head[the_space.held_count] = head;
+        the_space.held[the_space.held_count++] = read;
     }
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_unlock(&the_space.lock);
     if (!hold) run_read(read, head);
 }
 
 static unsigned held_count(void)
 {
-    pthread_mutex_lock(&space.lock);
-    const unsigned count = space.held_count;
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_lock(&the_space.lock);
+    const unsigned count = the_space.held_count;
+    pthread_mutex_unlock(&the_space.lock);
     return count;
 }
 
@@ -278,22 +278,22 @@ static void await_held(unsigned count)
  * as there are so many. */
 static void run_held(unsigned i, int64_t later)
 {
-    pthread_mutex_lock(&space.lock);
-    mr_read_op *read = space.held[i];
-    int64_t head = space.held_head[i] + later;
-    if (head > space.head) head = space.head;
-    space.held_count--;
-    space.held[i] = space.held[space.held_count];
-    space.held_head[i] = space.held_head[space.held_count];
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_lock(&the_space.lock);
+    mr_read_op *read = the_space.held[i];
+    int64_t head = the_space.held_head[i] + later;
+    if (head > the_space.head) head = the_space.head;
+    the_space.held_count--;
+    the_space.held[i] = the_space.held[the_space.held_count];
+    the_space.held_head[i] = the_space.held_head[the_space.held_count];
+    pthread_mutex_unlock(&the_space.lock);
     run_read(read, head);
 }
 
 static void hold_reads(bool hold)
 {
-    pthread_mutex_lock(&space.lock);
-    space.hold = hold;
-    pthread_mutex_unlock(&space.lock);
+    pthread_mutex_lock(&the_space.lock);
+    the_space.hold = hold;
+    pthread_mutex_unlock(&the_space.lock);
 }
 
 #endif
