@@ -438,7 +438,7 @@ MR_TEST(more_namespaces_than_may_be_open_all_work)
         &err));
     for (int round = 0; round < 3; round++) {
         for (int i = 0; i < 20; i++) {
-            char id[16];
+            char id[32];
             snprintf(id, sizeof id, "space%d", i);
             if (round == 0) MR_EXPECT_OK(make_space(store, id));
             fixture f = {store, mr_message_store_find(store, mr_slice_text(id))};
