@@ -21,6 +21,7 @@
 
 #define BACKEND_ARENA_BYTES (1u << 20)
 #define BUSY_MS             5000
+#define CACHE_BYTES         (64u << 20)
 #define ESCAPED_MAX         200 /* bytes; longer ids are named by their hash */
 #define PLACE_MAX           4096
 #define OWN_DIR             "namespaces/" /* places of ours: never looked for anywhere else */
@@ -140,6 +141,7 @@ static mr_code open_backend(const mr_message_store_options *options, mr_backend 
     if (backend == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for the store");
     mr_arena_init(&backend->arena, "store.backend", BACKEND_ARENA_BYTES);
     backend->durability = options->durability;
+    backend->cache_bytes = options->cache_bytes > 0 ? options->cache_bytes : CACHE_BYTES;
     backend->lock_fd = -1;
     pthread_mutex_init(&backend->tails.lock, NULL);
     const mr_code rc = open_parts(backend, options, err);

@@ -54,6 +54,7 @@ struct mr_backend {
     mr_arena arena;
     const char *data_dir; /* NULL: in memory */
     mr_durability durability;
+    uint64_t cache_bytes; /* of a writer */
     mr_sqlite registry;
     int lock_fd; /* -1: none */
     mr_sq_tails tails;

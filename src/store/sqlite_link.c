@@ -4,10 +4,8 @@
 #include "core/mem.h"
 #include "store/sqlite_internal.h"
 
-#define BUSY_MS            5000
-#define WRITER_CACHE_BYTES (64u << 20)
-#define READER_CACHE_BYTES (8u << 20)
-#define NAME_BYTES_MAX     (1u << 30) /* what was taken over may be longer than what is written */
+#define BUSY_MS        5000
+#define NAME_BYTES_MAX (1u << 30) /* what was taken over may be longer than what is written */
 
 #define COLUMNS "m.global_position, m.position, m.time, m.id, m.type, s.name"
 #define BODIES  ", m.data, m.metadata"
@@ -199,7 +197,7 @@ mr_code mr_sq_link_open(mr_sq_link *link, mr_backend *backend, const char *place
             .journal = writes && !in_memory ? MR_SQLITE_JOURNAL_WAL : MR_SQLITE_JOURNAL_KEEP,
             .sync = syncs[backend->durability],
             .busy_timeout_ms = BUSY_MS,
-            .cache_bytes = writes ? WRITER_CACHE_BYTES : READER_CACHE_BYTES,
+            .cache_bytes = writes ? backend->cache_bytes : backend->cache_bytes / 8,
             .in_memory = in_memory,
         },
         err);

@@ -46,9 +46,10 @@ typedef struct mr_message_store_options {
     const char *registry_name; /* file in data_dir; NULL: registry.db */
     mr_durability durability;
     uint32_t writers, readers; /* threads; 0: chosen by the number of cores */
-    uint32_t open_spaces_max;  /* idle ones beyond it are closed; 0: 64 */
-    uint64_t retention_ms;     /* between two enforcements of retention; 0: 60000 */
-    mr_metrics *metrics;       /* borrowed until close; NULL: none */
+    uint64_t cache_bytes;     /* of pages, for a namespace's writer; readers an eighth; 0: 64 MiB */
+    uint32_t open_spaces_max; /* idle ones beyond it are closed; 0: 64 */
+    uint64_t retention_ms;    /* between two enforcements of retention; 0: 60000 */
+    mr_metrics *metrics;      /* borrowed until close; NULL: none */
 } mr_message_store_options;
 
 typedef struct mr_message_store mr_message_store;
