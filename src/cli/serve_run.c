@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <signal.h>
 #include <stdio.h>
-#include <sys/resource.h>
 #include <unistd.h>
 
 #include "cli/cli.h"
@@ -44,16 +43,6 @@ static void block_signals(serving *s)
     sigaddset(&s->signals, SIGTERM);
     sigaddset(&s->signals, SIGHUP);
     pthread_sigmask(SIG_BLOCK, &s->signals, NULL);
-}
-
-/* Each connection is a descriptor; systems often allow 1024 and let us ask for more. */
-static void allow_descriptors(const mr_serve_config *config)
-{
-    struct rlimit limit;
-    const rlim_t wanted = (rlim_t)config->limits.connections + DESCRIPTORS_SPARE;
-    if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted) return;
-    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
-    setrlimit(RLIMIT_NOFILE, &limit);
 }
 
 static uint32_t to_ms(int64_t ns)
@@ -160,7 +149,8 @@ static mr_code start(serving *s, mr_error *err)
     block_signals(s);
     MR_TRY(mr_log_start(&log, err));
     s->log_started = true;
-    allow_descriptors(s->config);
+    mr_http_raise_descriptors((uint64_t)s->config->limits.connections +
+                              DESCRIPTORS_SPARE); /* many systems allow 1024 */
     MR_TRY(open_service(s, err));
     MR_TRY(make_default(s, err));
     return mr_service_start(s->service, err);

@@ -252,12 +252,13 @@ mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out
     return mr_http_server_open_shared(options, NULL, out, err);
 }
 
-uint64_t mr_http_raise_descriptors(void)
+uint64_t mr_http_raise_descriptors(uint64_t wanted)
 {
     struct rlimit limit;
     if (getrlimit(RLIMIT_NOFILE, &limit) != 0) return 0;
     const rlim_t before = limit.rlim_cur;
-    limit.rlim_cur = limit.rlim_max;
+    if (before >= wanted) return before;
+    limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : (rlim_t)wanted;
     return setrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur : before;
 }
 

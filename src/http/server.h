@@ -71,10 +71,10 @@ typedef struct mr_http_options {
 
 typedef struct mr_http_server mr_http_server;
 
-/* Lets this process open as many descriptors as its hard limit allows, and returns how many that
- * are: connections_max and what else is open should fit. To be called once, when the program
- * starts. */
-uint64_t mr_http_raise_descriptors(void);
+/* Lets this process open `wanted` descriptors, or as many of them as its hard limit allows, and
+ * returns how many it may open: connections_max and what else is open should fit. To be called
+ * once, when the program starts. */
+uint64_t mr_http_raise_descriptors(uint64_t wanted);
 
 MR_NODISCARD mr_code mr_http_server_open(const mr_http_options *options, mr_http_server **out,
                                          mr_error *err);

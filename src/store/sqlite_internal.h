@@ -262,7 +262,6 @@ MR_NODISCARD mr_code mr_sq_migrate(mr_backend_writer *writer, mr_error *err);
 
 /* Carries out a reading op on a connection of any kind. */
 MR_HOT void mr_sq_read(mr_sq_link *link, mr_op *op);
-void mr_sq_read_messages(mr_sq_link *link, mr_read_op *op);
 
 /* --- the table's functions that are not in sqlite_backend.c --------------------------------- */
 

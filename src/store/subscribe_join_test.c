@@ -361,42 +361,12 @@ MR_TEST(whatever_happens_everything_comes_once_and_in_order)
 
 /* --- Allocations ---------------------------------------------------------------------------- */
 
-static int subscribe_plainly(const char *target)
-{
-    char request[200];
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    MR_EXPECT(fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
-    const int len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
-    MR_EXPECT(send(fd, request, (size_t)len, MSG_NOSIGNAL) == len);
-    return fd;
-}
-
-/* Receives until `needle` has come `count` times. */
-static void await_plainly(int fd, const char *needle, unsigned count)
-{
-    static char text[1u << 20];
-    size_t len = 0;
-    for (unsigned found = 0; found < count;) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        MR_EXPECT(poll(&ready, 1, 20000) == 1);
-        const ssize_t got = recv(fd, text + len, sizeof text - 1 - len, 0);
-        MR_EXPECT(got > 0);
-        len += (size_t)got;
-        text[len] = 0;
-        found = 0;
-        for (const char *at = text; (at = strstr(at, needle)) != NULL; at++)
-            found++;
-    }
-}
-
 static void commit_and_await(const int *fds, size_t count, unsigned messages)
 {
     for (unsigned i = 0; i < messages; i++)
         commit(0);
     for (size_t i = 0; i < count; i++)
-        await_plainly(fds[i], "\nevent: ", messages);
+        mr_sse_plain_await(fds[i], "\nevent: ", messages);
 }
 
 MR_TEST(the_fan_out_allocates_nothing_once_warm)
@@ -407,9 +377,9 @@ MR_TEST(the_fan_out_allocates_nothing_once_warm)
                                           "/subscribe?category=a&consumer=0&size=2"};
     open_all();
     for (size_t i = 0; i < MR_COUNT_OF(fds); i++)
-        fds[i] = subscribe_plainly(targets[i % MR_COUNT_OF(targets)]);
+        fds[i] = mr_sse_plain(port, targets[i % MR_COUNT_OF(targets)]);
     for (size_t i = 0; i < MR_COUNT_OF(fds); i++)
-        await_plainly(fds[i], ": ready", 1);
+        mr_sse_plain_await(fds[i], ": ready", 1);
     commit_and_await(fds, MR_COUNT_OF(fds), 100);
     const mr_mem_mark warm = mr_mem_mark_now();
     const uint64_t mallocs = mr_test_malloc_count();
@@ -427,15 +397,15 @@ MR_TEST(catching_up_allocates_nothing_once_warm)
     open_all();
     for (int i = 0; i < 3000; i++)
         commit(0);
-    fd = subscribe_plainly("/subscribe?category=a");
-    await_plainly(fd, "\nevent: ", 3000);
+    fd = mr_sse_plain(port, "/subscribe?category=a");
+    mr_sse_plain_await(fd, "\nevent: ", 3000);
     for (int round = 0; round < 2; round++) { /* the second one is warm */
         const mr_mem_mark warm = mr_mem_mark_now();
         for (int i = 0; i < 1000; i++)
             commit_quietly(0);
         keep_in_ring(1);
         wake();
-        await_plainly(fd, "\nevent: ", 1000);
+        mr_sse_plain_await(fd, "\nevent: ", 1000);
         if (round == 1) MR_EXPECT_U64(mr_mem_allocs_since(warm), ==, 0);
     }
     close(fd);

@@ -33,37 +33,6 @@ static void allow_descriptors(rlim_t wanted)
     setrlimit(RLIMIT_NOFILE, &limit);
 }
 
-/* A subscriber that is nothing but a socket, so that it holds no memory here. */
-static int subscribe_plainly(uint16_t port, const char *target)
-{
-    char request[200];
-    const struct sockaddr_in address = {
-        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    MR_EXPECT(fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
-    const int len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
-    MR_EXPECT(send(fd, request, (size_t)len, MSG_NOSIGNAL) == len);
-    return fd;
-}
-
-/* Receives until `needle` has come `count` times. */
-static void await_plainly(int fd, const char *needle, unsigned count)
-{
-    char text[65536];
-    size_t len = 0;
-    for (unsigned found = 0; found < count;) {
-        struct pollfd ready = {.fd = fd, .events = POLLIN};
-        MR_EXPECT(poll(&ready, 1, 20000) == 1);
-        const ssize_t got = recv(fd, text + len, sizeof text - 1 - len, 0);
-        MR_EXPECT(got > 0);
-        len += (size_t)got;
-        text[len] = 0;
-        found = 0;
-        for (const char *at = text; (at = strstr(at, needle)) != NULL; at++)
-            found++;
-    }
-}
-
 static uint64_t resident_bytes(void)
 {
     mr_process_sample sample;
@@ -77,16 +46,16 @@ MR_TEST(a_thousand_subscribers_cost_little_and_are_all_told)
     allow_descriptors(4096);
     mr_sub_open(&f, &(mr_sub_options){.dir = mr_test_dir()});
     mr_sub_append(&f, "many-1", 1);
-    const int first = subscribe_plainly(f.ports[0], "/subscribe?category=many");
-    await_plainly(first, "event: poke", 1);
+    const int first = mr_sse_plain(f.ports[0], "/subscribe?category=many");
+    mr_sse_plain_await(first, "event: poke", 1);
     const uint64_t before = mr_mem_stats_now().live_bytes;
     for (int i = 0; i < MANY; i++) {
-        fds[i] = subscribe_plainly(f.ports[0], i % 2 == 0 ? "/subscribe?category=many"
-                                                          : "/subscribe?stream=many-1");
-        if (i % 50 == 49) await_plainly(fds[i], "event: poke", 1);
+        fds[i] = mr_sse_plain(f.ports[0],
+                              i % 2 == 0 ? "/subscribe?category=many" : "/subscribe?stream=many-1");
+        if (i % 50 == 49) mr_sse_plain_await(fds[i], "event: poke", 1);
     }
     for (int i = 0; i < MANY; i++)
-        if (i % 50 != 49) await_plainly(fds[i], "event: poke", 1);
+        if (i % 50 != 49) mr_sse_plain_await(fds[i], "event: poke", 1);
     const uint64_t each = (mr_mem_stats_now().live_bytes - before) / MANY;
     print_message("%llu bytes a subscriber, %llu KiB resident with %d of them\n",
                   (unsigned long long)each, (unsigned long long)resident_bytes() / 1024, MANY);
@@ -98,7 +67,7 @@ MR_TEST(a_thousand_subscribers_cost_little_and_are_all_told)
     for (unsigned i = 0; i < WRITES; i++)
         mr_sub_append(&f, "many-1", 1);
     for (int i = 0; i < MANY; i++)
-        await_plainly(fds[i], "event: poke", WRITES);
+        mr_sse_plain_await(fds[i], "event: poke", WRITES);
     clock_gettime(CLOCK_MONOTONIC, &end);
     print_message(
         "%.2f us an event, sent and received\n",

@@ -257,3 +257,34 @@ void mr_sse_expect_run(mr_sse *sse, int64_t first, int64_t last)
         expect_event(sse, i, first + (int64_t)i);
     expect_event(sse, count, -1);
 }
+
+/* --- Plain sockets -------------------------------------------------------------------------- */
+
+int mr_sse_plain(uint16_t port, const char *target)
+{
+    char request[200];
+    const struct sockaddr_in address = {
+        .sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    MR_EXPECT(fd >= 0 && connect(fd, (const struct sockaddr *)&address, sizeof address) == 0);
+    const int len = snprintf(request, sizeof request, "GET %s HTTP/1.1\r\nHost: a\r\n\r\n", target);
+    MR_EXPECT(send(fd, request, (size_t)len, MSG_NOSIGNAL) == len);
+    return fd;
+}
+
+void mr_sse_plain_await(int fd, const char *needle, unsigned count)
+{
+    static char text[1u << 20];
+    size_t len = 0;
+    for (unsigned found = 0; found < count;) {
+        struct pollfd ready = {.fd = fd, .events = POLLIN};
+        MR_EXPECT(poll(&ready, 1, 20000) == 1);
+        const ssize_t got = recv(fd, text + len, sizeof text - 1 - len, 0);
+        MR_EXPECT(got > 0);
+        len += (size_t)got;
+        text[len] = 0;
+        found = 0;
+        for (const char *at = text; (at = strstr(at, needle)) != NULL; at++)
+            found++;
+    }
+}

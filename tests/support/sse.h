@@ -50,4 +50,10 @@ void mr_sse_expect(mr_sse *sse, const char *wanted);
 /* The same for all from `first` to `last`. */
 void mr_sse_expect_run(mr_sse *sse, int64_t first, int64_t last);
 
+/* --- A subscriber that is nothing but a socket: it holds no memory and allocates nothing ------ */
+
+int mr_sse_plain(uint16_t port, const char *target);
+/* Receives until `needle` has come `count` times. */
+void mr_sse_plain_await(int fd, const char *needle, unsigned count);
+
 #endif
