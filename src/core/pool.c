@@ -87,3 +87,11 @@ bool mr_pool_offer(mr_pool *pool, mr_task *task)
 {
     return give(pool, task, false);
 }
+
+bool mr_pool_has_waiting(mr_pool *pool)
+{
+    pthread_mutex_lock(&pool->lock);
+    const bool waiting = pool->first != NULL && pool->sleeping == 0;
+    pthread_mutex_unlock(&pool->lock);
+    return waiting;
+}

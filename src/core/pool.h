@@ -45,4 +45,7 @@ MR_HOT void mr_pool_give(mr_pool *pool, mr_task *task);
  * has begun. */
 MR_NODISCARD MR_HOT bool mr_pool_offer(mr_pool *pool, mr_task *task);
 
+/* Are there tasks that no thread is free for? A task that has more to do may go on if not. */
+MR_NODISCARD MR_HOT bool mr_pool_has_waiting(mr_pool *pool);
+
 #endif

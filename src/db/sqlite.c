@@ -8,7 +8,7 @@
 #include <unistd.h>
 
 #include "db/sqlite_memory.h"
-#include "db/sqlite_paced.h"
+#include "db/sqlite_layer.h"
 
 #define MAX_PATH_BYTES 4096
 #define CANCEL_OPS     4096 /* virtual machine steps between two looks at `cancelled` */
@@ -191,6 +191,12 @@ static mr_code configure(mr_sqlite *db, const mr_sqlite_options *options, mr_err
     return mr_sqlite_exec(db, "SELECT 1 FROM sqlite_schema", "read the table list", err);
 }
 
+static const char *layer_of(const mr_sqlite_options *options)
+{
+    if (options->paced) return mr_sqlite_paced();
+    return options->gathers && options->sync == MR_SQLITE_SYNC_FULL ? mr_sqlite_gathering() : NULL;
+}
+
 mr_code mr_sqlite_open(mr_sqlite *db, const char *path, const mr_sqlite_options *options,
                        mr_error *err)
 {
@@ -205,7 +211,7 @@ mr_code mr_sqlite_open(mr_sqlite *db, const char *path, const mr_sqlite_options 
     snprintf(full, sizeof full, "%s%s", path[0] == '/' ? "" : "./", path);
     const int rc = sqlite3_open_v2(options->in_memory ? ":memory:" : full, &db->handle,
                                    flags[options->mode] | SQLITE_OPEN_NOMUTEX,
-                                   options->paced ? mr_sqlite_paced() : NULL);
+                                   layer_of(options));
     mr_code code = rc == SQLITE_OK ? configure(db, options, err)
                                    : mr_sqlite_fail(db, rc, "open the database", err);
     if (code == MR_OK) return MR_OK;

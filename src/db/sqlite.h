@@ -56,7 +56,8 @@ typedef struct mr_sqlite_options {
     mr_sqlite_journal journal;
     mr_sqlite_sync sync;
     bool exclusive;         /* locks once, until closed */
-    bool paced;             /* writes a little at a time: see db/sqlite_paced.h */
+    bool paced;             /* writes a little at a time: see db/sqlite_layer.h */
+    bool gathers;           /* writes the log once a commit, with SYNC_FULL: likewise */
     bool in_memory;         /* the path is a name for messages; the database goes when closed */
     int busy_timeout_ms;    /* how long to wait for other connections; 0 = not at all */
     uint64_t cache_bytes;   /* of pages; 0 = SQLite's choice (2 MiB) */

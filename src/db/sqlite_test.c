@@ -330,3 +330,64 @@ MR_TEST(a_paced_connection_writes_the_same_database)
     mr_sqlite_finish(&stmt);
     mr_sqlite_close(&db);
 }
+
+/* As `id INTEGER PRIMARY KEY, x` with `count` rows of 300 bytes, from `from`, in one transaction.
+ */
+static void add_rows(mr_sqlite *db, int from, int count)
+{
+    char sql[200];
+    snprintf(
+        sql, sizeof sql,
+        "WITH RECURSIVE n (i) AS (SELECT %d UNION ALL SELECT i + 1 FROM n WHERE i < %d) INSERT "
+        "INTO t SELECT i, randomblob(300) FROM n",
+        from, from + count - 1);
+    MR_EXPECT_OK(mr_sqlite_exec(db, sql, "add rows", &err));
+}
+
+static int64_t count_rows(mr_sqlite *db)
+{
+    mr_sqlite_stmt stmt;
+    MR_EXPECT_OK(mr_sqlite_prepare(&stmt, db, MR_SLICE("SELECT count(*) FROM t"), "count", &err));
+    bool row = false;
+    MR_EXPECT_OK(mr_sqlite_step(&stmt, &row, &err));
+    const int64_t rows = mr_sqlite_column_i64(&stmt, 0);
+    mr_sqlite_finish(&stmt);
+    return rows;
+}
+
+/* Commits of one page and of thousands, a cache that spills in mid-transaction, a rollback behind
+ * it: another connection sees each commit at once and nothing else. */
+MR_TEST(a_gathering_connection_commits_as_any_other)
+{
+    const char *path = mr_test_at("gathering.db");
+    mr_sqlite db = {0}, other = {0};
+    const mr_sqlite_options options = {.mode = MR_SQLITE_CREATE,
+                                       .journal = MR_SQLITE_JOURNAL_WAL,
+                                       .gathers = true,
+                                       .cache_bytes = 64u << 10};
+    MR_EXPECT_OK(mr_sqlite_open(&db, path, &options, &err));
+    sqlite3_wal_autocheckpoint(db.handle, 0);
+    MR_EXPECT_OK(mr_sqlite_exec(&db, "CREATE TABLE t (id INTEGER PRIMARY KEY, x)", "set up", &err));
+    MR_EXPECT_OK(mr_sqlite_open(&other, path, &(mr_sqlite_options){.mode = MR_SQLITE_READ}, &err));
+    int rows = 0;
+    const int counts[] = {1, 5, 2000, 1, 20000, 3};
+    for (size_t i = 0; i < sizeof counts / sizeof counts[0]; i++) {
+        add_rows(&db, rows + 1, counts[i]);
+        rows += counts[i];
+        MR_EXPECT_I64(count_rows(&other), ==, rows);
+        MR_EXPECT_OK(mr_sqlite_exec(&db, "BEGIN", "begin", &err));
+        add_rows(&db, rows + 1, 3000);
+        MR_EXPECT_I64(count_rows(&db), ==, rows + 3000);
+        mr_sqlite_rollback(&db);
+        MR_EXPECT_I64(count_rows(&other), ==, rows);
+    }
+    mr_sqlite_stmt stmt;
+    MR_EXPECT_OK(
+        mr_sqlite_prepare(&stmt, &other, MR_SLICE("PRAGMA integrity_check"), "check", &err));
+    bool row = false;
+    MR_EXPECT_OK(mr_sqlite_step(&stmt, &row, &err));
+    MR_EXPECT(mr_slice_is(mr_sqlite_column_text(&stmt, 0), "ok"));
+    mr_sqlite_finish(&stmt);
+    mr_sqlite_close(&other);
+    mr_sqlite_close(&db);
+}

@@ -283,9 +283,8 @@ static void fail_rest(mr_space *space, mr_op *first, const mr_error *error)
     fail_all(first, MR_FAULT_NO_SPACE, &gone);
 }
 
-static void run_space(mr_task *task)
+static void run_pending(mr_space *space)
 {
-    mr_space *space = MR_CONTAINER_OF(task, mr_space, task);
     mr_error err = {0};
     mr_op *rest = take_pending(space);
     while (rest != NULL) {
@@ -307,6 +306,16 @@ static void run_space(mr_task *task)
         }
     }
     if (!atomic_load(&space->deleted)) tidy(space);
+}
+
+/* Ops that came meanwhile are carried out by the same thread, which is awake, unless other work
+ * waits for one. */
+static void run_space(mr_task *task)
+{
+    mr_space *space = MR_CONTAINER_OF(task, mr_space, task);
+    do
+        run_pending(space);
+    while (atomic_load(&space->pending) != NULL && !mr_pool_has_waiting(&space->store->writers));
     release_writer(space);
 }
 

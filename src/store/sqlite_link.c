@@ -196,6 +196,7 @@ mr_code mr_sq_link_open(mr_sq_link *link, mr_backend *backend, const char *place
             .mode = mode,
             .journal = writes && !in_memory ? MR_SQLITE_JOURNAL_WAL : MR_SQLITE_JOURNAL_KEEP,
             .sync = syncs[backend->durability],
+            .gathers = writes,
             .busy_timeout_ms = BUSY_MS,
             .cache_bytes = writes ? backend->cache_bytes : backend->cache_bytes / 8,
             .in_memory = in_memory,
