@@ -239,7 +239,7 @@ mr_codec mr_codec_detect(mr_slice head, bool at_end)
 struct mr_decompressor {
     const codec_info *info;
     void *state;
-    uint64_t taken;
+    uint64_t taken, made;
     uint64_t pieces;      /* completed */
     uint64_t piece_taken; /* of the current piece */
     char first[4];        /* its first bytes */
@@ -247,7 +247,10 @@ struct mr_decompressor {
     bool has_more; /* the last read filled its buffer */
     bool is_full;  /* so did the last step: the library may hold more output */
     bool in_padding;
-    mr_code pending; /* reported by every read from now on */
+    mr_restart_point *note; /* where the next restart point goes; NULL: nobody wants any */
+    bool has_noted;
+    uint64_t note_every, note_from; /* decoded bytes: between points, before the next */
+    mr_code pending;                /* reported by every read from now on */
     mr_error pending_err;
 };
 
@@ -346,6 +349,26 @@ static void end_piece(mr_decompressor *stream)
     stream->is_full = false;
 }
 
+static bool wants_point(const mr_decompressor *stream)
+{
+    return stream->note != NULL && !stream->has_noted && stream->made >= stream->note_from;
+}
+
+static void note_point(mr_decompressor *stream, const mr_decode_step *step)
+{
+    mr_restart_point *point = stream->note;
+    const bool at_piece = step->piece_ended && !stream->info->is_single;
+    if (!at_piece && !step->at_point) return;
+    *point = (mr_restart_point){.taken = stream->taken, .made = stream->made};
+    if (!at_piece) {
+        point->in_piece = true;
+        point->piece_taken = stream->piece_taken;
+        stream->info->decompress->point(stream->state, point);
+    }
+    stream->has_noted = true;
+    stream->note_from = stream->made + stream->note_every;
+}
+
 mr_code mr_decompressor_read(mr_decompressor *stream, mr_slice *in, char *to, size_t cap,
                              size_t *out_got, mr_error *err)
 {
@@ -356,19 +379,24 @@ mr_code mr_decompressor_read(mr_decompressor *stream, mr_slice *in, char *to, si
         note_first(stream, *in);
         /* What the library holds comes out before it sees more input: should that input be damaged,
          * it would fail and forget what it had made in the same call. */
-        const bool draining = stream->is_full;
-        mr_decode_step step = {
-            .in = in->ptr, .in_len = draining ? 0 : in->len, .out = to + got, .out_cap = cap - got};
+        const bool draining = stream->is_full, noting = wants_point(stream);
+        mr_decode_step step = {.in = in->ptr,
+                               .in_len = draining ? 0 : in->len,
+                               .out = to + got,
+                               .out_cap = cap - got,
+                               .stop_at_point = noting};
         const mr_code rc = stream->info->decompress->step(stream->state, &step);
         *in = mr_slice_from(*in, step.in_used);
         got += step.out_made;
+        stream->made += step.out_made;
         stream->taken += step.in_used;
         stream->piece_taken += step.in_used;
         stream->is_full = step.out_made > 0 && step.out_made == step.out_cap;
         if (rc != MR_OK) put_off(stream, rc, step.problem);
+        if (noting && rc == MR_OK) note_point(stream, &step);
         if (step.piece_ended)
             end_piece(stream);
-        else if (step.in_used == 0 && step.out_made == 0 && !draining)
+        else if (step.in_used == 0 && step.out_made == 0 && !draining && !step.at_point)
             break;
     }
     stream->has_more = got == cap;
@@ -399,6 +427,48 @@ uint64_t mr_decompressor_taken(const mr_decompressor *stream)
 bool mr_decompressor_has_more(const mr_decompressor *stream)
 {
     return stream->has_more || stream->pending != MR_OK;
+}
+
+/* --- restart points --------------------------------------------------------------------------- */
+
+void mr_decompressor_note(mr_decompressor *stream, uint64_t every, mr_restart_point *into)
+{
+    stream->note = into;
+    stream->has_noted = false;
+    stream->note_every = every;
+    stream->note_from = stream->made + every;
+}
+
+bool mr_decompressor_noted(const mr_decompressor *stream)
+{
+    return stream->has_noted;
+}
+
+void mr_decompressor_renote(mr_decompressor *stream, mr_restart_point *into)
+{
+    stream->note = into;
+    stream->has_noted = false;
+}
+
+mr_code mr_decompressor_resume(mr_decompressor *stream, const mr_restart_point *point,
+                               mr_error *err)
+{
+    const mr_decompress_ops *ops = stream->info->decompress;
+    mr_restart_point *note = stream->note;
+    const uint64_t every = stream->note_every;
+    mr_decompressor_reset(stream);
+    stream->taken = point->taken;
+    stream->made = point->made;
+    mr_decompressor_note(stream, every, note);
+    if (!point->in_piece) {
+        stream->pieces = 1; /* or more: all that is asked is whether there was one */
+        return MR_OK;
+    }
+    if (ops->resume == NULL)
+        return mr_fail(err, MR_ERR_INPUT, "%s data cannot be begun inside a frame",
+                       stream->info->name);
+    stream->piece_taken = point->piece_taken;
+    return ops->resume(stream->state, point, err);
 }
 
 /* --- compressing ------------------------------------------------------------------------------ */

@@ -108,6 +108,23 @@ uint64_t mr_decompressor_taken(const mr_decompressor *stream);
 /* True when read may give bytes without further input. */
 bool mr_decompressor_has_more(const mr_decompressor *stream);
 
+/* Takes note of places where decoding can begin again (format/restart.h): of the first one that is
+ * passed when `every` decoded bytes have been made since the last, in `into`, which is borrowed
+ * until the stream is closed, reset or told otherwise. NULL ends it. */
+typedef struct mr_restart_point mr_restart_point;
+void mr_decompressor_note(mr_decompressor *stream, uint64_t every, mr_restart_point *into);
+
+/* True when `into` holds a place; none is looked for from there to the next
+ * mr_decompressor_renote().
+ */
+bool mr_decompressor_noted(const mr_decompressor *stream);
+void mr_decompressor_renote(mr_decompressor *stream, mr_restart_point *into);
+
+/* Goes on at `point`, whose compressed bytes must come next. Noting goes on as it was told. The
+ * point may be a lie: reading then gives other bytes or MR_ERR_INPUT. */
+MR_NODISCARD mr_code mr_decompressor_resume(mr_decompressor *stream, const mr_restart_point *point,
+                                            mr_error *err);
+
 /* --- compressing ------------------------------------------------------------------------------ */
 
 typedef struct mr_compressor mr_compressor;

@@ -38,10 +38,20 @@ static Bytef *input_of(const char *ptr)
 
 /* --- decompressing ---------------------------------------------------------------------------- */
 
+#define TRAILER_MAX 8 /* gzip: CRC-32 and length, little-endian; zlib: Adler-32, big-endian */
+
 typedef struct inflater {
     z_stream z;
     bool may_be_raw; /* deflate: the first byte tells raw from zlib framing */
     bool is_fresh;
+    mr_restart_framing framing;
+    unsigned char last; /* byte taken */
+    /* A piece that was begun inside is raw deflate to the library: its sum and end are ours. */
+    bool is_resumed, in_trailer;
+    uint32_t check;
+    uint64_t made_before; /* of the piece, before we began */
+    unsigned char trailer[TRAILER_MAX];
+    size_t trailer_len;
 } inflater;
 
 static mr_code open_inflater(void **out_state, bool may_be_raw, mr_error *err)
@@ -51,6 +61,7 @@ static mr_code open_inflater(void **out_state, bool may_be_raw, mr_error *err)
     self->z.zalloc = counted_alloc;
     self->z.zfree = counted_free;
     self->may_be_raw = may_be_raw;
+    self->framing = may_be_raw ? MR_RESTART_RAW : MR_RESTART_GZIP;
     self->is_fresh = true;
     if (inflateInit2(&self->z, may_be_raw ? RAW_WINDOW : GZIP_WINDOW) != Z_OK) {
         mr_mem_free(self);
@@ -75,21 +86,83 @@ static mr_code open_deflate(void **out_state, unsigned window_log_max, mr_error 
 static void reset_inflater(void *state)
 {
     inflater *self = state;
-    (void)inflateReset(&self->z);
+    (void)inflateReset2(&self->z, self->may_be_raw ? RAW_WINDOW : GZIP_WINDOW);
     self->is_fresh = true;
+    self->is_resumed = self->in_trailer = false;
+    self->made_before = 0;
 }
 
 /* In zlib framing the first byte's low half is 8. In raw deflate that would be a stored block with
  * a padding bit set, which no compressor makes. */
 static void choose_framing(inflater *self, char first)
 {
-    (void)inflateReset2(&self->z, (first & 0x0f) == 8 ? ZLIB_WINDOW : RAW_WINDOW);
+    const bool framed = (first & 0x0f) == 8;
+    (void)inflateReset2(&self->z, framed ? ZLIB_WINDOW : RAW_WINDOW);
+    self->framing = framed ? MR_RESTART_ZLIB : MR_RESTART_RAW;
+}
+
+static uint32_t add_to_check(const inflater *self, const char *ptr, size_t len)
+{
+    const Bytef *bytes = (const Bytef *)ptr;
+    return (uint32_t)(self->framing == MR_RESTART_GZIP ? crc32_z(self->check, bytes, len)
+                                                       : adler32_z(self->check, bytes, len));
+}
+
+static uint32_t number_of(const unsigned char b[4], bool big)
+{
+    return big ? (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3]
+               : (uint32_t)b[3] << 24 | (uint32_t)b[2] << 16 | (uint32_t)b[1] << 8 | b[0];
+}
+
+/* The end of a piece that was begun inside, checked as the library does. */
+static mr_code step_trailer(inflater *self, mr_decode_step *step)
+{
+    const bool is_gzip = self->framing == MR_RESTART_GZIP;
+    const size_t size = is_gzip ? 8 : 4;
+    const uint64_t made = self->made_before + self->z.total_out;
+    while (self->trailer_len < size && step->in_used < step->in_len)
+        self->trailer[self->trailer_len++] = (unsigned char)step->in[step->in_used++];
+    if (self->trailer_len < size) return MR_OK;
+    if (number_of(self->trailer, !is_gzip) != self->check)
+        step->problem = "incorrect data check";
+    else if (is_gzip && number_of(self->trailer + 4, false) != (uint32_t)made)
+        step->problem = "incorrect length check";
+    if (step->problem != NULL) return MR_ERR_INPUT;
+    step->piece_ended = true;
+    reset_inflater(self);
+    return MR_OK;
+}
+
+/* The compressed part of a piece has ended. */
+static void end_data(inflater *self, mr_decode_step *step)
+{
+    if (self->is_resumed && self->framing != MR_RESTART_RAW) {
+        self->in_trailer = true;
+        self->trailer_len = 0;
+        return;
+    }
+    step->piece_ended = true;
+    reset_inflater(self);
+}
+
+#define AT_BLOCK   128 /* of data_type: the library stopped between blocks, */
+#define LAST_BLOCK 64  /* and the last one was it; the rest is the number of bits left */
+
+static bool is_behind_last(const inflater *self)
+{
+    return (self->z.data_type & (AT_BLOCK | LAST_BLOCK)) == (AT_BLOCK | LAST_BLOCK);
+}
+
+static bool is_at_point(const inflater *self)
+{
+    return (self->z.data_type & (AT_BLOCK | LAST_BLOCK)) == AT_BLOCK;
 }
 
 static mr_code step_inflater(void *state, mr_decode_step *step)
 {
     inflater *self = state;
     z_stream *z = &self->z;
+    if (self->in_trailer) return step_trailer(self, step);
     if (self->is_fresh && step->in_len == 0) return MR_OK;
     if (self->is_fresh && self->may_be_raw) choose_framing(self, step->in[0]);
     self->is_fresh = false;
@@ -98,19 +171,59 @@ static mr_code step_inflater(void *state, mr_decode_step *step)
     z->avail_in = in_len;
     z->next_out = (Bytef *)step->out;
     z->avail_out = out_cap;
-    const int rc = inflate(z, Z_NO_FLUSH);
+    int rc;
+    do {
+        rc = inflate(z, step->stop_at_point ? Z_BLOCK : Z_NO_FLUSH);
+    } while (rc == Z_OK && step->stop_at_point && is_behind_last(self));
     step->in_used = in_len - z->avail_in;
     step->out_made = out_cap - z->avail_out;
+    if (step->in_used > 0) self->last = (unsigned char)step->in[step->in_used - 1];
+    if (self->is_resumed && self->framing != MR_RESTART_RAW)
+        self->check = add_to_check(self, step->out, step->out_made);
+    step->at_point = step->stop_at_point && rc == Z_OK && is_at_point(self);
     if (rc == Z_OK || rc == Z_BUF_ERROR) return MR_OK;
     if (rc == Z_STREAM_END) {
-        step->piece_ended = true;
-        reset_inflater(self);
+        end_data(self, step);
         return MR_OK;
     }
     step->problem = rc == Z_NEED_DICT ? "it needs a preset dictionary"
                     : z->msg != NULL  ? z->msg
                                       : "not understood";
     return rc == Z_MEM_ERROR ? MR_ERR_NOMEM : MR_ERR_INPUT;
+}
+
+static void point_of_inflater(const void *state, mr_restart_point *out)
+{
+    const inflater *self = state;
+    uInt len = 0;
+    out->framing = self->framing;
+    out->bit_count = (unsigned)self->z.data_type & 7;
+    out->bits = out->bit_count > 0 ? (unsigned)self->last >> (8 - out->bit_count) : 0;
+    out->check = self->is_resumed ? self->check : (uint32_t)self->z.adler;
+    out->piece_made = self->made_before + self->z.total_out;
+    /* It reads the stream's state only, whatever its declaration says. */
+    (void)inflateGetDictionary((z_stream *)(uintptr_t)&self->z, (Bytef *)out->window, &len);
+    out->window_len = len;
+}
+
+static mr_code resume_inflater(void *state, const mr_restart_point *point, mr_error *err)
+{
+    inflater *self = state;
+    z_stream *z = &self->z;
+    int rc = inflateReset2(z, RAW_WINDOW);
+    self->is_fresh = false;
+    self->is_resumed = true;
+    self->framing = point->framing;
+    self->check = point->check;
+    self->made_before = point->piece_made;
+    if (rc == Z_OK && point->bit_count > 0)
+        rc = inflatePrime(z, (int)point->bit_count, (int)point->bits);
+    if (rc == Z_OK && point->window_len > 0)
+        rc = inflateSetDictionary(z, (const Bytef *)point->window, point->window_len);
+    if (rc == Z_OK) return MR_OK;
+    if (rc == Z_MEM_ERROR) return mr_fail(err, MR_ERR_NOMEM, "no memory left to read gzip");
+    return mr_fail(err, MR_ERR_INPUT, "gzip data cannot be begun at byte %llu",
+                   (unsigned long long)point->taken);
 }
 
 static void close_inflater(void *state)
@@ -124,6 +237,8 @@ const mr_decompress_ops mr_gzip_decompress = {
     .open = open_gzip,
     .reset = reset_inflater,
     .step = step_inflater,
+    .point = point_of_inflater,
+    .resume = resume_inflater,
     .close = close_inflater,
 };
 
@@ -131,6 +246,8 @@ const mr_decompress_ops mr_deflate_decompress = {
     .open = open_deflate,
     .reset = reset_inflater,
     .step = step_inflater,
+    .point = point_of_inflater,
+    .resume = resume_inflater,
     .close = close_inflater,
 };
 

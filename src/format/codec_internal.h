@@ -11,6 +11,7 @@
 #define MR_FORMAT_CODEC_INTERNAL_H
 
 #include "format/codec.h"
+#include "format/restart.h"
 
 /* One step of decoding, in and out. */
 typedef struct mr_decode_step {
@@ -18,8 +19,10 @@ typedef struct mr_decode_step {
     size_t in_len;
     char *out;
     size_t out_cap;
-    size_t in_used;  /* set by the codec, */
-    size_t out_made; /* also when it fails */
+    size_t in_used;     /* set by the codec, */
+    size_t out_made;    /* also when it fails */
+    bool stop_at_point; /* asks the codec to stop where decoding could begin again */
+    bool at_point;      /* it did: point() tells what that takes */
     bool piece_ended;
     const char
         *problem; /* why it failed: "the checksum is wrong"; a literal of the library or ours */
@@ -32,6 +35,9 @@ typedef struct mr_decompress_ops {
     /* Makes progress: takes input or makes output, unless there is too little of either. Fails with
      * MR_ERR_INPUT, MR_ERR_NOMEM or MR_ERR_LIMIT and `problem`. */
     mr_code (*step)(void *state, mr_decode_step *step);
+    /* Both NULL where only pieces can be begun with. Fills in what a point within a piece has. */
+    void (*point)(const void *state, mr_restart_point *out);
+    mr_code (*resume)(void *state, const mr_restart_point *point, mr_error *err);
     void (*close)(void *state);
 } mr_decompress_ops;
 

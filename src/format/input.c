@@ -35,7 +35,8 @@ static mr_code make_tables(mr_input *input, mr_error *err)
     input->files = mr_arena_take(&input->arena, input->paths.count * sizeof *input->files);
     if (input->files == NULL) return mr_arena_fail(&input->arena, err);
     input->raw = mr_arena_take(&input->arena, MR_INPUT_BUFFER_BYTES);
-    return input->raw != NULL ? MR_OK : mr_arena_fail(&input->arena, err);
+    if (input->raw == NULL) return mr_arena_fail(&input->arena, err);
+    return mr_input_restarts_open(input, err);
 }
 
 /* Takes note of a file that has just been opened, and looks at it unless that could wait. */
@@ -44,6 +45,8 @@ static mr_code file_opened(mr_input *input, mr_error *err)
     mr_input_file *self = current(input);
     self->was_opened = true;
     MR_TRY(mr_file_identity(&self->file, &self->identity, err));
+    const off_t stands = self->file.is_borrowed ? lseek(self->file.fd, 0, SEEK_CUR) : 0;
+    self->base = stands > 0 ? (uint64_t)stands : 0;
     mr_input_stream_reset(input);
     return self->file.is_regular ? mr_input_stream_begin(input, err) : MR_OK;
 }
@@ -114,6 +117,7 @@ void mr_input_close(mr_input *input)
     for (uint32_t i = 0; input->files != NULL && i <= input->current; i++)
         mr_file_close(&input->files[i].file);
     mr_input_stream_done(input);
+    mr_input_restarts_close(input);
     mr_arena_done(&input->arena);
     mr_mem_free(input);
 }

@@ -40,6 +40,8 @@ typedef struct mr_input_options {
     bool expansion_is_error;  /* else a warning, once a file */
     uint32_t zstd_window_log; /* 0 = MR_ZSTD_WINDOW_LOG_DEFAULT */
     uint32_t keep_open;       /* 0 = MR_INPUT_KEEP_OPEN */
+    uint64_t restart_every;   /* decoded bytes between the restart points of compressed files, which
+                               * is MR_RESTART_EVERY_BYTES where it matters; 0 = no points */
     void (*warn)(void *context, const char *text); /* may be NULL */
     void *warn_context;
 } mr_input_options;
@@ -75,6 +77,14 @@ bool mr_input_peek_ended(const mr_input *input);
  * file ends before. */
 MR_NODISCARD mr_code mr_input_skip(mr_input *input, uint64_t count, mr_error *err);
 
+/* Goes to byte `offset` of the current file, in either direction. Plain regular files are not read
+ * for it. A compressed one is decoded from the restart point that `mark` tells (mr_input_mark() of
+ * an earlier run), else from where it stands or from its start, and what lies in front of `offset`
+ * is passed over. Text of another encoding likewise. MR_ERR_CONFLICT when the file is not the one
+ * that was marked, MR_ERR_INPUT when `mark` is damaged or the file ends before, MR_ERR_USAGE for
+ * going back in what cannot be read twice. */
+MR_NODISCARD mr_code mr_input_seek(mr_input *input, uint64_t offset, mr_slice mark, mr_error *err);
+
 /* Goes to the next file; *out_has false when there was none. */
 MR_NODISCARD mr_code mr_input_next_file(mr_input *input, bool *out_has, mr_error *err);
 
@@ -97,6 +107,16 @@ MR_NODISCARD MR_HOT mr_code mr_input_pread(const mr_input *input, uint32_t file,
  * file that is open. MR_ERR_USAGE when `file` is not. */
 MR_NODISCARD mr_code mr_input_pread_raw(const mr_input *input, uint32_t file, uint64_t offset,
                                         char *to, size_t len, size_t *out_got, mr_error *err);
+
+/* --- restart points --------------------------------------------------------------------------- */
+
+/* Appends what lets a later run come to byte `offset` of file number `file` without decoding all in
+ * front of it: at most MR_RESTART_MARK_MAX bytes (format/restart.h), commonly 15 KiB for gzip and
+ * less than 100 for zstd and lz4. Nothing when the way is from the start: a plain file, a file
+ * that is a single frame, an offset within the first restart_every bytes or so far behind what has
+ * been read that its point is forgotten. Any thread, also while others read. */
+MR_NODISCARD mr_code mr_input_mark(const mr_input *input, uint32_t file, uint64_t offset,
+                                   mr_buffer *to, mr_error *err);
 
 /* --- about the files -------------------------------------------------------------------------- */
 

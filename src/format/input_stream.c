@@ -81,6 +81,15 @@ static mr_code check_expansion(mr_input *input, mr_error *err)
     return MR_OK;
 }
 
+/* Where nothing is transcoded, a place in the text is one in the decompressed bytes. */
+static void keep_point(mr_input *input, size_t got)
+{
+    size_t at;
+    if (input->is_transcoded || !mr_input_restarts_passed(input, got, &at)) return;
+    const uint64_t mark_bytes = input->files[input->current].start;
+    mr_input_restarts_keep(input, input->file_decoded - got + at - mark_bytes);
+}
+
 static mr_code read_decoded(mr_input *input, char *to, size_t cap, size_t *out_got, mr_error *err)
 {
     if (input->stream == NULL) return read_plain(input, to, cap, out_got, err);
@@ -88,6 +97,7 @@ static mr_code read_decoded(mr_input *input, char *to, size_t cap, size_t *out_g
         const mr_code rc = mr_decompressor_read(input->stream, &input->rest, to, cap, out_got, err);
         if (rc != MR_OK) return in_file(input, rc, err);
         input->file_decoded += *out_got;
+        if (input->restarts != NULL) keep_point(input, *out_got);
         if (*out_got > 0) return check_expansion(input, err);
         if (input->raw_ended)
             return in_file(input, mr_decompressor_finish(input->stream, err), err);
@@ -113,13 +123,23 @@ static mr_code read_transcoded(mr_input *input, char *to, size_t cap, size_t *ou
 {
     for (;;) {
         *out_got = mr_transcode(&input->transcoder, &input->middle_rest, to, cap);
+        input->file_text += *out_got;
         if (*out_got > 0) return MR_OK;
-        size_t got = 0;
+        if (input->point_waits) {
+            input->point_waits = false;
+            mr_input_restarts_keep(input, input->file_text);
+            input->middle_rest = input->middle_later;
+            continue;
+        }
+        size_t got = 0, at;
         MR_TRY(read_text(input, input->middle, MIDDLE_BYTES, &got, err));
         if (got == 0) {
             return in_file(input, mr_transcode_finish(&input->transcoder, to, out_got, err), err);
         }
-        input->middle_rest = mr_slice_of(input->middle, got);
+        input->point_waits = mr_input_restarts_passed(input, got, &at);
+        if (!input->point_waits) at = got;
+        input->middle_rest = mr_slice_of(input->middle, at);
+        input->middle_later = mr_slice_of(input->middle + at, got - at);
     }
 }
 
@@ -144,10 +164,11 @@ void mr_input_stream_reset(mr_input *input)
     input->is_transcoded = false;
     input->rest = mr_slice_of(input->raw, 0);
     input->head_at = input->head_len = 0;
-    input->middle_rest = (mr_slice){NULL, 0};
+    input->middle_rest = input->middle_later = (mr_slice){NULL, 0};
+    input->point_waits = false;
     mr_buffer_reset(&input->peeked);
     input->peeked_at = 0;
-    input->file_decoded = 0;
+    input->file_decoded = input->file_text = input->file_given = 0;
 }
 
 void mr_input_stream_done(mr_input *input)
@@ -184,6 +205,7 @@ static mr_code use_codec(mr_input *input, mr_codec codec, mr_error *err)
     else
         mr_decompressor_reset(input->streams[codec]);
     input->stream = input->streams[codec];
+    mr_input_restarts_begin(input);
     return MR_OK;
 }
 
@@ -289,6 +311,7 @@ mr_code mr_input_read(mr_input *input, char *to, size_t cap, size_t *out_got, mr
     if (got == 0 && (cap >= MR_TRANSCODE_OUT_BYTES || !input->is_transcoded))
         MR_TRY(produce(input, to, cap, &got, err));
     input->given_bytes += got;
+    input->file_given += got;
     *out_got = got;
     return MR_OK;
 }
@@ -297,7 +320,7 @@ mr_code mr_input_read(mr_input *input, char *to, size_t cap, size_t *out_got, mr
 static bool more_ready(mr_input *input, int timeout_ms)
 {
     if (input->raw_ended || input->head_at < input->head_len || input->middle_rest.len > 0 ||
-        input->rest.len > 0)
+        input->point_waits || input->rest.len > 0)
         return true;
     if (input->stream != NULL && mr_decompressor_has_more(input->stream)) return true;
     return mr_file_readable(file_of(input), timeout_ms);
@@ -346,6 +369,7 @@ static bool seek_over(mr_input *input, uint64_t count)
         return false;
     input->raw_bytes += count;
     input->given_bytes += count;
+    input->file_given += count;
     return true;
 }
 
