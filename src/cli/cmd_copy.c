@@ -58,6 +58,18 @@ static void write_all(int fd, mr_slice text)
     }
 }
 
+/* Whatever form the summary has: nobody is to overlook what is missing. */
+static mr_code warn_of_rejects(const mr_report *report, mr_error *err)
+{
+    mr_buffer text;
+    mr_buffer_init(&text, "the summary", MAX_SUMMARY_BYTES);
+    mr_code rc = mr_report_warning(report, &text, err);
+    if (rc == MR_OK) rc = mr_buffer_append_byte(&text, 0, err);
+    if (rc == MR_OK) warn(NULL, text.ptr);
+    mr_buffer_done(&text);
+    return rc;
+}
+
 static void print_summary(const mr_pipeline_config *config, const mr_report *report)
 {
     mr_error err;
@@ -68,6 +80,8 @@ static void print_summary(const mr_pipeline_config *config, const mr_report *rep
         rc = mr_report_json(report, &text, &err);
     else if (config->summary == MR_SUMMARY_TEXT)
         rc = mr_report_text(report, &text, &err);
+    const bool warned = config->summary == MR_SUMMARY_TEXT; /* the text ends with it */
+    if (rc == MR_OK && report->ledger.rejected > 0 && !warned) rc = warn_of_rejects(report, &err);
     const int fd = config->summary == MR_SUMMARY_JSON ? summary_fd(config) : STDERR_FILENO;
     if (rc == MR_OK) write_all(fd, mr_buffer_slice(&text));
     mr_buffer_done(&text);

@@ -367,6 +367,8 @@ const mr_flag mr_flags[] = {
     {"rename", 0, "rename", "OLD=NEW", NULL, READING, MR_FLAG_KEY, NULL},
     {"limit", 0, "performance.limit", "N", NULL, READING, MR_FLAG_KEY, NULL},
     {"sample", 0, "sample", "SHARE", NULL, READING, MR_FLAG_KEY, NULL},
+    {"sample-seed", 0, "sample_seed", "N", NULL, READING, MR_FLAG_KEY, NULL},
+    {"schema", 0, "schema", "FILE|NAME=TYPE", NULL, READING, MR_FLAG_KEY, NULL},
     {"filter", 0, "filter", "EXPR", NULL, READING, MR_FLAG_KEY, NULL},
     {"map", 0, "map", "EXPR", NULL, READING, MR_FLAG_KEY, NULL},
     {"infer", 0, "infer", "HOW", NULL, READING, MR_FLAG_KEY, NULL},

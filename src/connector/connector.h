@@ -94,7 +94,8 @@ typedef struct mr_job {
     mr_buffer encoded;      /* what encoding gave */
     mr_buffer packed;       /* `encoded`, compressed, when the destination compresses */
     mr_reject_list refused; /* rows that the destination cannot hold; row_before is the row */
-    mr_arena notes;         /* texts of refused rows whose source has no text of its own */
+    mr_arena notes;         /* of rejects: names of fields, texts of rows whose source has none */
+    mr_buffer dropped;      /* row_record of the batch's rows that were filtered out (uint32_t) */
     /* All below is zeroed by mr_job_reset(). */
     uint64_t sequence;
     uint64_t offset;             /* place of bytes.ptr[0] in the decoded stream of its file */
@@ -118,9 +119,10 @@ typedef struct mr_job {
     mr_text_result accounted; /* the part of it that is in the ledger already */
     uint64_t row_count; /* rows read so far: records less rejects, more where a record gives many */
     uint64_t encoded_rows; /* rows the destination has taken, counted by the destination itself */
-    uint64_t filtered;
-    uint64_t record_base; /* collector: data records of the file before the piece */
-    uint64_t line_base;   /* collector: LFs of the file before the piece */
+    uint64_t filtered;     /* rows set aside by the user's wish */
+    uint64_t offered;      /* rows that the destination has been shown */
+    uint64_t record_base;  /* collector: data records of the file before the piece */
+    uint64_t line_base;    /* collector: LFs of the file before the piece */
     uint64_t
         error_line; /* relative to the piece, when the error has a place in it; 1-based, 0 = none */
     uint64_t error_column;
@@ -207,6 +209,12 @@ void mr_job_done(mr_job *job);
  * called while row_before is still the row's number in job->batch; rows that have their place
  * already keep it. */
 void mr_job_place_refused(mr_job *job, uint32_t from);
+/* The same for the names of fields in `list` from number `from` on: those of a batch die with it.
+ */
+MR_NODISCARD mr_code mr_job_keep_fields(mr_job *job, const mr_reject_list *list, uint32_t from,
+                                        mr_error *err);
+/* Takes the rows whose bit in `keep` is 0 out of the batch, as filtered. */
+MR_NODISCARD MR_HOT mr_code mr_job_filter(mr_job *job, const uint8_t *keep, mr_error *err);
 /* Empty again, memory kept (what one huge record inflated is given back). */
 void mr_job_reset(mr_job *job);
 

@@ -112,6 +112,8 @@ static mr_code refuse_strangers(const csv_destination *d, mr_job *job, uint8_t *
             mr_reject *reject;
             MR_TRY(mr_reject_list_add(&job->refused, MR_REASON_DRIFT, &reject, err));
             reject->row_before = row;
+            reject->field = batch->columns[c].name;
+            reject->column = c + 1;
             mr_reject_detail(reject, "column '%.*s' is not among the %u columns of the header",
                              MR_SLICE_ARGS(batch->columns[c].name), d->column_count);
             keep[row / 8] &= (uint8_t) ~(1u << row % 8);

@@ -3,9 +3,10 @@
 
 #include "core/clock.h"
 
-#define MAX_PIECE_BYTES ((size_t)1 << 30)
-#define MAX_NOTES_BYTES ((size_t)256 << 20)
-#define KEEP_BYTES      ((size_t)4 << 20)
+#define MAX_PIECE_BYTES   ((size_t)1 << 30)
+#define MAX_NOTES_BYTES   ((size_t)256 << 20)
+#define KEEP_BYTES        ((size_t)4 << 20)
+#define MAX_DROPPED_BYTES (MR_BATCH_MAX_ROWS * sizeof(uint32_t))
 
 mr_code mr_connector_may_wait(const mr_connector_env *env, mr_error *err)
 {
@@ -26,6 +27,7 @@ void mr_job_init(mr_job *job)
     mr_reject_list_init(&job->rejects);
     mr_reject_list_init(&job->refused);
     mr_arena_init(&job->notes, "job.notes", MAX_NOTES_BYTES);
+    mr_buffer_init(&job->dropped, "the list of rows that are filtered out", MAX_DROPPED_BYTES);
 }
 
 void mr_job_done(mr_job *job)
@@ -37,6 +39,7 @@ void mr_job_done(mr_job *job)
     mr_reject_list_done(&job->rejects);
     mr_reject_list_done(&job->refused);
     mr_arena_done(&job->notes);
+    mr_buffer_done(&job->dropped);
 }
 
 static void empty(mr_buffer *buffer)
@@ -54,6 +57,7 @@ void mr_job_reset(mr_job *job)
     mr_reject_list_reset(&job->rejects);
     mr_reject_list_reset(&job->refused);
     mr_arena_reset(&job->notes);
+    mr_buffer_reset(&job->dropped);
     memset((char *)job + offsetof(mr_job, sequence), 0, sizeof *job - offsetof(mr_job, sequence));
 }
 
@@ -92,6 +96,35 @@ static mr_slice text_of_row(mr_job *job, uint32_t row)
                       mr_column_is_null(&batch->columns[c], row));
     }
     return (mr_slice){text, (size_t)(to - text)};
+}
+
+mr_code mr_job_keep_fields(mr_job *job, const mr_reject_list *list, uint32_t from, mr_error *err)
+{
+    for (uint32_t i = from; i < list->count; i++) {
+        mr_reject *reject = mr_reject_at(list, i);
+        if (reject->field.len == 0) continue;
+        reject->field.ptr = mr_arena_copy(&job->notes, reject->field);
+        if (reject->field.ptr == NULL) return mr_arena_fail(&job->notes, err);
+    }
+    return MR_OK;
+}
+
+mr_code mr_job_filter(mr_job *job, const uint8_t *keep, mr_error *err)
+{
+    const mr_batch *batch = &job->batch;
+    const uint32_t rows = batch->row_count;
+    MR_TRY(mr_buffer_reserve(&job->dropped, rows * sizeof(uint32_t), err));
+    uint32_t *dropped = (uint32_t *)(void *)(job->dropped.ptr + job->dropped.len);
+    uint32_t count = 0;
+    for (uint32_t row = 0; row < rows; row++) {
+        dropped[count] = batch->row_record[row]; /* overwritten unless it is dropped */
+        count += (keep[row / 8] >> row % 8 & 1) == 0;
+    }
+    if (count == 0) return MR_OK;
+    job->dropped.len += count * sizeof *dropped;
+    job->filtered += count;
+    mr_batch_keep_rows(&job->batch, keep);
+    return MR_OK;
 }
 
 void mr_job_place_refused(mr_job *job, uint32_t from)

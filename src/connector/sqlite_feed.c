@@ -429,6 +429,26 @@ static mr_code run_range(mr_sqlite_feed *feed, mr_sqlite_stmt *stmt, uint32_t fr
                    feed->table->name, stmt->db->name, sqlite3_errmsg(stmt->db->handle));
 }
 
+/* "UNIQUE constraint failed: t.a, t.b" and its like name the first column at fault. */
+static const mr_sqlite_feed_column *column_named_in(const mr_sqlite_feed *feed, mr_slice text)
+{
+    const char *at = strstr(text.ptr, "constraint failed: ");
+    const char *dot = at != NULL ? strchr(at, '.') : NULL;
+    if (dot == NULL) return NULL;
+    const mr_slice rest = mr_slice_text(dot + 1);
+    const mr_sqlite_feed_column *found = NULL;
+    size_t longest = 0;
+    for (uint32_t i = 0; i < feed->sources.field_count; i++) {
+        const mr_slice name = feed->table->columns[feed->columns[i].target].name;
+        if (name.len <= longest || rest.len < name.len) continue;
+        if (memcmp(rest.ptr, name.ptr, name.len) != 0) continue;
+        if (rest.len > name.len && rest.ptr[name.len] != ',') continue;
+        found = &feed->columns[i];
+        longest = name.len;
+    }
+    return found;
+}
+
 static mr_code refuse_failed_row(mr_sqlite_feed *feed, uint32_t row, int rc,
                                  mr_reject_list *refused, mr_error *err)
 {
@@ -437,7 +457,12 @@ static mr_code refuse_failed_row(mr_sqlite_feed *feed, uint32_t row, int rc,
         rc == SQLITE_TOOBIG ? MR_REASON_DESTINATION_REFUSED : MR_REASON_CONSTRAINT;
     MR_TRY(mr_reject_list_add(refused, reason, &reject, err));
     reject->row_before = row;
-    mr_reject_detail(reject, "%s", sqlite3_errmsg(feed->table->db->handle));
+    const char *text = sqlite3_errmsg(feed->table->db->handle);
+    mr_reject_detail(reject, "%s", text);
+    const mr_sqlite_feed_column *column = column_named_in(feed, mr_slice_text(text));
+    if (column == NULL) return MR_OK;
+    reject->field = feed->table->columns[column->target].source;
+    if (column->from != NULL) reject->column = column->number + 1;
     return MR_OK;
 }
 

@@ -289,4 +289,6 @@ void mr_text_source_add_result(mr_job *job, const mr_text_result *result, uint32
     sum->blank_lines += result->blank_lines;
     sum->resync_count += result->resync_count;
     sum->duplicate_keys += result->duplicate_keys;
+    sum->long_line_bytes += result->long_line_bytes;
+    sum->in_long_line = result->in_long_line;
 }

@@ -156,6 +156,8 @@ static mr_code reject_broken(call *c, const mr_csv_scan *scan)
 {
     mr_reject *made;
     MR_TRY(reject(c, scan->reason, scan->raw_end, scan->fault_field, &made));
+    made->byte_length = scan->text_end - c->at;
+    made->open_ended = scan->in_long_line;
     c->out->resync_count++;
     if (scan->reason == MR_REASON_RECORD_TOO_LARGE) {
         made->column = 0;
@@ -254,8 +256,12 @@ static mr_code take_record(call *c, const mr_csv_scan *scan, uint32_t found)
 {
     const uint32_t wanted = c->r->schema->field_count;
     mr_reject *made;
-    if (c->r->options.strict && scan->bare_field > 0)
-        return reject(c, MR_REASON_BARE_QUOTE, scan->raw_end, scan->bare_field, &made);
+    if (c->r->options.strict && scan->bare_field > 0) {
+        MR_TRY(reject(c, MR_REASON_BARE_QUOTE, scan->raw_end, scan->bare_field, &made));
+        mr_reject_detail(made, "field %u holds a quote and does not begin with one (csv.strict)",
+                         scan->bare_field);
+        return MR_OK;
+    }
     if (MR_LIKELY(found == wanted)) return append_record(c, scan, found);
     if (c->r->options.ragged != MR_CSV_RAGGED_PAD || found > c->r->max_columns || wanted == 0)
         return reject_ragged(c, scan, found);
@@ -492,6 +498,7 @@ static void skip_long_line(call *c)
     size_t end;
     if (mr_csv_line_end(&c->scanner, 0, &end, &c->at) || c->scanner.final)
         c->r->in_long_line = false;
+    c->out->long_line_bytes = end;
     c->out->line_count += mr_csv_count_lines(&c->r->options, c->scanner.bytes, 0, c->at);
 }
 
@@ -529,6 +536,7 @@ mr_code mr_csv_read(mr_csv_reader *r, mr_slice bytes, bool final, mr_batch *batc
     memset(r->quoted, 0, r->schema->field_count);
     const mr_code rc = read_all(&c);
     out->consumed = c.at;
+    out->in_long_line = r->in_long_line;
     out->batch_full = c.at < bytes.len ? c.stop : cut;
     return rc;
 }

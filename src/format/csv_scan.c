@@ -118,6 +118,7 @@ static field_end damaged(walk *w, mr_reason reason, size_t fault_at)
     out->fault_at = fault_at;
     out->fault_field = out->field_count + 1;
     out->raw_end = end < w->cap ? end : w->cap;
+    out->text_end = end;
     out->kind = MR_CSV_BROKEN;
     return AT_DAMAGE;
 }

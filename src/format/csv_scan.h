@@ -46,6 +46,7 @@ typedef struct mr_csv_scan {
     uint32_t bare_field;  /* first unquoted field that holds a quote, 1-based; 0 = none */
     size_t fault_at;      /* the offending byte */
     size_t raw_end;       /* end of the record without row end, or of the text to reject */
+    size_t text_end;      /* BROKEN: where that text would end without max_record_bytes */
     size_t next;          /* the byte after it all */
     bool in_long_line;    /* `next` is the end of the bytes, and the line goes on behind it */
 } mr_csv_scan;

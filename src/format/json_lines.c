@@ -16,13 +16,15 @@ MR_INLINE void pass_line(mr_json_call *c, const char *line_end)
     c->out->line_count++;
 }
 
-static mr_json_step reject_long_line(mr_json_call *c, const char *start)
+/* `end` is where the line ends, before its LF, or the bytes do. */
+static mr_json_step reject_long_line(mr_json_call *c, const char *start, const char *end)
 {
     mr_reject *reject;
     const uint64_t most = c->reader->options.limits.max_record_bytes;
     const mr_slice raw = {start, (size_t)most};
     if (mr_json_add_reject(c, MR_REASON_RECORD_TOO_LARGE, raw, &reject) != MR_OK)
         return MR_JSON_STEP_FAIL;
+    reject->byte_length = (uint64_t)(end - start);
     mr_reject_detail(reject, "more than %llu bytes (limits.max_record_bytes)",
                      (unsigned long long)most);
     return MR_JSON_STEP_ON;
@@ -33,7 +35,9 @@ static mr_json_step wait_for_line(mr_json_call *c, const char *start)
 {
     if ((uint64_t)(c->end - start) <= c->reader->options.limits.max_record_bytes)
         return MR_JSON_STEP_STOP;
-    if (reject_long_line(c, start) != MR_JSON_STEP_ON) return MR_JSON_STEP_FAIL;
+    if (reject_long_line(c, start, c->end) != MR_JSON_STEP_ON) return MR_JSON_STEP_FAIL;
+    mr_reject_at(c->rejects, c->rejects->count - 1)->open_ended = true;
+    c->out->in_long_line = true;
     c->state->where = MR_JSON_IN_LONG_LINE;
     c->at = c->end;
     return MR_JSON_STEP_STOP;
@@ -48,7 +52,7 @@ static mr_json_step reject_line(mr_json_call *c, const char *start, mr_json_faul
     if (line_end == NULL && !c->final) return wait_for_line(c, start);
     if (line_end == NULL) line_end = c->end;
     if ((uint64_t)(line_end - start) > c->reader->options.limits.max_record_bytes) {
-        if (reject_long_line(c, start) != MR_JSON_STEP_ON) return MR_JSON_STEP_FAIL;
+        if (reject_long_line(c, start, line_end) != MR_JSON_STEP_ON) return MR_JSON_STEP_FAIL;
     } else {
         mr_json_place place;
         mr_reject *reject;
@@ -104,7 +108,7 @@ mr_json_step mr_json_read_line(mr_json_call *c)
     if (MR_UNLIKELY(p < c->end && *p != '\n')) return reject_line(c, start, MR_JSON_FINE, p);
     mr_json_step next = MR_JSON_STEP_ON;
     if (MR_UNLIKELY((uint64_t)(p - start) > c->reader->options.limits.max_record_bytes))
-        next = reject_long_line(c, start);
+        next = reject_long_line(c, start, p);
     else
         next = mr_json_finish_record(c, (mr_slice){start, (size_t)(scan.at - start)});
     if (MR_LIKELY(next == MR_JSON_STEP_ON)) pass_line(c, p);
@@ -114,7 +118,10 @@ mr_json_step mr_json_read_line(mr_json_call *c)
 mr_json_step mr_json_leave_long_line(mr_json_call *c)
 {
     const char *lf = memchr(c->at, '\n', (size_t)(c->end - c->at));
-    pass_line(c, lf != NULL ? lf : c->end);
+    const char *const end = lf != NULL ? lf : c->end;
+    c->out->long_line_bytes = (uint64_t)(end - c->at);
+    c->out->in_long_line = lf == NULL;
+    pass_line(c, end);
     if (lf != NULL) c->state->where = MR_JSON_AT_VALUE;
     return lf != NULL ? MR_JSON_STEP_ON : MR_JSON_STEP_STOP;
 }

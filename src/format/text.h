@@ -40,6 +40,8 @@ typedef struct mr_text_result {
     uint64_t blank_lines;
     uint64_t resync_count; /* damaged records that reading had to step over */
     uint64_t duplicate_keys;
+    uint64_t long_line_bytes; /* at the start of the call: dropped, of a record rejected before */
+    bool in_long_line;        /* the call ended in such a line */
     bool batch_full; /* stopped because the batch reached max_rows, not for want of bytes */
 } mr_text_result;
 

@@ -16,6 +16,7 @@ mr_code mr_collector_open(mr_collector *c, const mr_engine_config *config, bool 
     c->threaded = threaded;
     mr_buffer_init(&c->place.carry, "a record (limits.max_record_bytes)", MAX_CARRY_BYTES);
     mr_job_init(&c->seam);
+    mr_buffer_init(&c->held_raw, "a rejected record", MR_REJECT_RAW_BYTES + 1);
     c->lane_opened = true;
     return mr_lane_open(&c->lane, config, err);
 }
@@ -26,6 +27,7 @@ void mr_collector_close(mr_collector *c)
     mr_lane_close(&c->lane);
     mr_job_done(&c->seam);
     mr_buffer_done(&c->place.carry);
+    mr_buffer_done(&c->held_raw);
 }
 
 mr_code mr_collector_finish(mr_collector *c, mr_error *err)
@@ -37,14 +39,49 @@ mr_code mr_collector_finish(mr_collector *c, mr_error *err)
 
 static uint64_t rows_left(const mr_collector *c)
 {
-    return c->config->limit == 0 ? UINT64_MAX : c->config->limit - c->ledger->written;
+    return c->config->limit == 0 ? UINT64_MAX : c->config->limit - c->offered;
 }
 
 /* --- accounts
  * --------------------------------------------------------------------------------------- */
 
-static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, const char *stage,
-                          mr_error *err)
+static mr_code put(const mr_collector *c, mr_slice source, const mr_reject *reject, mr_error *err)
+{
+    if (c->config->reject == NULL) return MR_OK;
+    return c->config->reject(c->config->reject_context, source, reject, err);
+}
+
+/* One byte more than the quarantine keeps shows it that there was more. */
+static mr_code hold(mr_collector *c, const mr_job *job, const mr_reject *reject, mr_error *err)
+{
+    mr_slice raw = reject->raw;
+    if (raw.len > MR_REJECT_RAW_BYTES + 1) raw.len = MR_REJECT_RAW_BYTES + 1;
+    mr_buffer_reset(&c->held_raw);
+    MR_TRY(mr_buffer_append(&c->held_raw, raw, err));
+    c->held = *reject;
+    c->held.raw = mr_buffer_slice(&c->held_raw);
+    c->held_name = job->file_name;
+    c->holding = true;
+    return MR_OK;
+}
+
+mr_code mr_collector_release(mr_collector *c, mr_error *err)
+{
+    if (!c->holding) return MR_OK;
+    c->holding = false;
+    return put(c, c->held_name, &c->held, err);
+}
+
+/* What this part of the stream says about the record that is held. */
+static mr_code continue_held(mr_collector *c, const mr_job *job, mr_error *err)
+{
+    if (!c->holding) return MR_OK;
+    c->held.byte_length += job->result.long_line_bytes - job->accounted.long_line_bytes;
+    if (job->result.in_long_line && job->rejects.count == 0) return MR_OK;
+    return mr_collector_release(c, err);
+}
+
+static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, mr_error *err)
 {
     c->ledger->rejected++;
     c->ledger->by_reason[reject->reason]++;
@@ -54,8 +91,7 @@ static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, const
         reject->line += job->line_base + 1;
         reject->byte_offset += job->offset + job->start;
     }
-    if (c->config->reject != NULL)
-        MR_TRY(c->config->reject(c->config->reject_context, job->file_name, reject, stage, err));
+    MR_TRY(reject->open_ended ? hold(c, job, reject, err) : put(c, job->file_name, reject, err));
     if (c->ledger->rejected <= c->config->max_rejects || c->rejects_exceeded) return MR_OK;
     c->rejects_exceeded = true;
     const char *key =
@@ -70,6 +106,7 @@ static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, const
 static mr_code quarantine_all(mr_collector *c, mr_job *job, mr_error *err)
 {
     uint32_t read = 0, refused = 0;
+    mr_reject_list_sort(&job->refused, 0);
     while (read < job->rejects.count || refused < job->refused.count) {
         const bool take_read =
             refused == job->refused.count ||
@@ -77,7 +114,8 @@ static mr_code quarantine_all(mr_collector *c, mr_job *job, mr_error *err)
                                               mr_reject_at(&job->refused, refused)->record);
         mr_reject *next = take_read ? mr_reject_at(&job->rejects, read++)
                                     : mr_reject_at(&job->refused, refused++);
-        MR_TRY(quarantine(c, job, next, take_read ? "read" : "write", err));
+        if (next->stage == NULL) next->stage = take_read ? "read" : "write";
+        MR_TRY(quarantine(c, job, next, err));
     }
     return MR_OK;
 }
@@ -129,6 +167,7 @@ static void account(mr_collector *c, mr_job *job)
     const mr_text_result *now = &job->result, *before = &job->accounted;
     l->read += job->row_count + job->rejects.count;
     l->written += job->encoded_rows;
+    c->offered += job->offered;
     l->filtered += job->filtered;
     l->blank_lines += now->blank_lines - before->blank_lines;
     l->duplicate_keys += now->duplicate_keys - before->duplicate_keys;
@@ -158,7 +197,7 @@ static mr_code fail_in_piece(const mr_job *job, mr_error *err)
 /* A lane does not know how many rows are still wanted: the piece is cut by reading it again. */
 static void respect_limit(mr_collector *c, mr_job *job)
 {
-    if (job->code != MR_OK || job->row_count < rows_left(c)) return;
+    if (job->code != MR_OK || job->offered < rows_left(c) || job->from_batch) return;
     mr_lane_unread(job, job->start, job->begin_state);
     mr_lane_work(&c->lane, job, rows_left(c));
 }
@@ -181,7 +220,11 @@ static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
     const uint32_t refused = job->refused.count;
     if (job->code != MR_OK) return fail_in_piece(job, err);
     MR_TRY(destination->write(c->config->destination_state, job, err));
-    if (destination->encode == NULL) mr_job_place_refused(job, refused);
+    if (destination->encode == NULL) {
+        mr_job_place_refused(job, refused);
+        MR_TRY(mr_job_keep_fields(job, &job->refused, refused, err));
+    }
+    MR_TRY(continue_held(c, job, err));
     account(c, job);
     MR_TRY(quarantine_all(c, job, err));
     if (!c->rejects_exceeded) return MR_OK;
@@ -208,12 +251,14 @@ static mr_code deliver(mr_collector *c, mr_job *job, mr_error *err)
 /* --- settling where a piece begins
  * ------------------------------------------------------------------ */
 
-static mr_code enter_file(mr_place *place, const mr_job *job, mr_error *err)
+static mr_code enter_file(mr_collector *c, const mr_job *job, mr_error *err)
 {
+    mr_place *place = &c->place;
     if (place->begun && place->file == job->file) return MR_OK;
     if (place->carry.len > 0)
         return mr_fail(err, MR_ERR_IO, "%zu bytes at the end of a file were not read",
                        place->carry.len);
+    MR_TRY(mr_collector_release(c, err));
     place->begun = true;
     place->file = job->file;
     place->offset = job->offset;
@@ -285,7 +330,7 @@ static mr_code read_whole(mr_collector *c, mr_job *job, mr_error *err)
 static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
 {
     mr_place *place = &c->place;
-    MR_TRY(enter_file(place, job, err));
+    MR_TRY(enter_file(c, job, err));
     if (!c->threaded) mr_lane_load(&c->lane, job);
     if (job->code != MR_OK && job->bytes.len == 0) return fail_in_piece(job, err);
     if (job->offset != place->offset + place->carry.len)
@@ -306,7 +351,9 @@ static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
 mr_code mr_collector_take(mr_collector *c, mr_job *job, mr_error *err)
 {
     if (job->from_batch) {
-        if (!c->threaded) mr_lane_work(&c->lane, job, rows_left(c));
+        /* With a limit the lanes leave these alone: a batch of the source's cannot be made again.
+         */
+        if (!c->threaded || c->config->limit != 0) mr_lane_work(&c->lane, job, rows_left(c));
         MR_TRY(deliver(c, job, err));
     } else {
         MR_TRY(take_text(c, job, err));

@@ -30,7 +30,14 @@ typedef struct mr_collector {
     bool lane_opened;
     mr_job seam; /* the bytes between two pieces */
     mr_place place;
+    /* The reject of a record that is longer than what was read of it so far: it goes to the
+     * quarantine when its end, and so its length, is known. */
+    bool holding;
+    mr_reject held;
+    mr_buffer held_raw;
+    mr_slice held_name;
     mr_error exceeded;     /* names it */
+    uint64_t offered;      /* rows that the destination has been shown */
     bool rejects_exceeded; /* one more reject than max_rejects has been met */
     bool threaded;         /* lanes have read the pieces already */
 } mr_collector;
@@ -44,6 +51,9 @@ MR_NODISCARD mr_code mr_collector_take(mr_collector *collector, mr_job *job, mr_
 
 /* The stream has ended: nothing may be left over. */
 MR_NODISCARD mr_code mr_collector_finish(mr_collector *collector, mr_error *err);
+
+/* The run is over, well or not: a reject that waits for the end of its record goes out. */
+MR_NODISCARD mr_code mr_collector_release(mr_collector *collector, mr_error *err);
 
 /* More rejects or resyncs than allowed? `err` then says which. */
 bool mr_collector_rejects_exceeded(const mr_collector *collector, mr_error *err);

@@ -280,6 +280,9 @@ static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *
     if (mr_slice_is(e->key, "destination"))
         return load_end(l, &l->config->destination, e->value, err);
     if (is_shared_section(e->key)) return add_shared(l, e, err);
+    if (mr_slice_is(e->key, "schema") && e->value->kind != MR_NODE_SCALAR)
+        return mr_declared_from_tree(&l->config->declared, l->tree, e->value, l->config->arena,
+                                     err);
     return load_key(l, NULL, e, err);
 }
 
@@ -420,6 +423,10 @@ mr_code mr_config_finish(mr_pipeline_config *config, unsigned needs, mr_error *e
     if (config->performance.workers == 0) config->performance.workers = cpus;
     if (config->performance.max_concurrency == 0) config->performance.max_concurrency = 2 * cpus;
     MR_TRY(derive_metrics(config, err));
+    if (config->schema_text != NULL) { /* of a flag, or a file's; stronger than a mapping */
+        config->declared = (mr_declared){0};
+        MR_TRY(mr_declared_from_text(&config->declared, config->schema_text, config->arena, err));
+    }
     if ((needs & MR_CONFIG_SOURCE) != 0) MR_TRY(finish_end(config, &config->source, err));
     if ((needs & MR_CONFIG_DESTINATION) != 0) {
         MR_TRY(translate_advanced(config, err));

@@ -20,6 +20,7 @@
 
 #include "core/log.h"
 #include "core/tree.h"
+#include "pipeline/declared.h"
 #include "pipeline/endpoint.h"
 
 #define MR_CONFIG_STREAMING_BATCH_MAX  10000 /* larger batches contradict streaming_mode */
@@ -123,6 +124,8 @@ typedef struct mr_pipeline_config {
         double retry_multiplier, retry_jitter;
         mr_delivery delivery;
         const char *dead_letter_path; /* NULL = beside the destination */
+        uint64_t dead_letter_max;     /* entries of a file; 0 = any number */
+        bool dead_letter_rotate;
         mr_reject_limit max_rejects;
         mr_on_error on_error;
         bool fail_fast, accept_rejects;
@@ -150,6 +153,10 @@ typedef struct mr_pipeline_config {
     mr_option_list select; /* columns kept, in this order; none = all */
     mr_option_map rename;  /* old name -> new name */
     uint64_t limit;        /* records; 0 = all */
+    double sample;         /* share of the records that is taken, 0 to 1 */
+    uint64_t sample_seed;
+    const char *schema_text; /* of --schema: a file, or name=type,... */
+    mr_declared declared;    /* of `schema`; after mr_config_finish() of --schema, if given */
     mr_infer_choice infer;
     mr_lossy lossy;
     mr_progress_form progress;

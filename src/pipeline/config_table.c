@@ -123,6 +123,19 @@ static mr_code parse_max_rejects(mr_slice text, void *field, mr_error *err)
     return MR_OK;
 }
 
+static mr_code parse_share(mr_slice text, void *field, mr_error *err)
+{
+    double share = -1;
+    if (parse_percent(text, &share))
+        share /= 100;
+    else if (!mr_parse_f64(text, &share) || share < 0 || share > 1)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "expected a share from 0 to 1 (0.01) or a percentage (1%%), found '%.*s'",
+                       MR_SLICE_ARGS(text));
+    memcpy(field, &share, sizeof share);
+    return MR_OK;
+}
+
 static mr_code parse_infer(mr_slice text, void *field, mr_error *err)
 {
     mr_infer_choice infer;
@@ -179,7 +192,8 @@ const mr_option mr_config_table[] = {
 
     {.name = "select", .type = MR_OPTION_LIST, AT(select), .help = "columns to keep, in this order"},
     {.name = "rename", .type = MR_OPTION_MAP, AT(rename), .help = "columns to rename, old=new"},
-    {.name = "sample", .aliases = "performance.sample", .type = MR_OPTION_TEXT, .fallback = "1", REFUSED(LATER), .help = "keep this share of the records"},
+    {.name = "sample", .aliases = "performance.sample", PARSED(parse_share, sample, "a share from 0 to 1 (0.01) or a percentage (1%)"), .fallback = "1", .help = "take this share of the records; which ones does not depend on workers"},
+    {.name = "sample_seed", .aliases = "performance.sample_seed", .type = MR_OPTION_U64, AT(sample_seed), .fallback = "0", .help = "another seed takes other records"},
     {.name = "infer", PARSED(parse_infer, infer, "full, off or sample:N"), .fallback = "full", .help = "types of text columns: from every value, not at all, or from the first N records"},
     {.name = "lossy", .type = MR_OPTION_ENUM, AT(lossy), .choices = losses, .fallback = "refuse", .help = "conversions that lose something: refuse rejects the record, allow counts the loss"},
     {.name = "in_place", .type = MR_OPTION_BOOL, AT(in_place), .fallback = "false", .help = "write the target itself, not a .part file that replaces it at the end; for pipes and devices"},
@@ -191,8 +205,8 @@ const mr_option mr_config_table[] = {
 
     {.name = "reliability.on_error", .aliases = "on_error", .type = MR_OPTION_ENUM, AT(reliability.on_error), .choices = on_errors, .fallback = "quarantine", .help = "a bad record goes to the rejects file, or fails the run"},
     {.name = "reliability.dead_letter.path", .aliases = "rejects reliability.rejects", .type = MR_OPTION_TEXT, AT(reliability.dead_letter_path), .help = "the rejects file; without it <destination>.rejects.jsonl"},
-    {.name = "reliability.dead_letter.max", .type = MR_OPTION_U64, .fallback = "0", REFUSED("use max_rejects"), .help = "entries kept"},
-    {.name = "reliability.dead_letter.rotate", .type = MR_OPTION_BOOL, .fallback = "false", REFUSED(LATER), .help = "start a new rejects file when one is full"},
+    {.name = "reliability.dead_letter.max", .type = MR_OPTION_U64, AT(reliability.dead_letter_max), .fallback = "0", .help = "entries in a rejects file; further rejects are counted only, or go to the next file with rotate; 0 is no limit"},
+    {.name = "reliability.dead_letter.rotate", .type = MR_OPTION_BOOL, AT(reliability.dead_letter_rotate), .fallback = "false", .help = "when a rejects file is full, go on in PATH.2, PATH.3 and so on"},
     {.name = "reliability.max_rejects", .aliases = "max_rejects", PARSED(parse_max_rejects, reliability.max_rejects, "a count (100), a percentage (2.5%) or none"), .fallback = "none", .help = "end the run with code 4 beyond this; a percentage counts from 1000 records on"},
     {.name = "reliability.accept_rejects", .aliases = "accept_rejects", .type = MR_OPTION_BOOL, AT(reliability.accept_rejects), .fallback = "false", .help = "exit with 0, not 3, when records were rejected"},
     {.name = "reliability.fail_fast", .aliases = "fail_fast", .type = MR_OPTION_BOOL, AT(reliability.fail_fast), .fallback = "false", .help = "end the run with code 4 at the first rejected record"},
@@ -281,7 +295,7 @@ const mr_option mr_config_table[] = {
     {.name = "transforms", .type = MR_OPTION_LIST, REFUSED("use select, rename, limit and sample; expressions are " LATER), .help = "steps between source and destination"},
     {.name = "filter", .type = MR_OPTION_TEXT, REFUSED("expressions are " LATER), .help = "keep records for which an expression is true"},
     {.name = "map", .type = MR_OPTION_TEXT, REFUSED("expressions are " LATER), .help = "compute columns"},
-    {.name = "schema", .type = MR_OPTION_MAP, REFUSED("declared schemas are " LATER), .help = "types of columns"},
+    {.name = "schema", .type = MR_OPTION_TEXT, AT(schema_text), .help = "declared types of columns: a mapping, a list, a file or name=type,name=type"},
     {.name = "drift", .type = MR_OPTION_ENUM, .choices = drifts, .fallback = "default", REFUSED("other policies are " LATER), .help = "what happens when the schema changes"},
     {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("alerts are " LATER), .help = "conditions to report"},
     {.name = "server", .type = MR_OPTION_MAP, REFUSED("this is a file for a server, which is " LATER), .help = "of an application file"},

@@ -203,8 +203,11 @@ MR_TEST(wrong_files_are_refused_with_their_place)
          "expressions are not built in this version"},
         {"filter: a > 1\n",
          "p.yaml:1:9: filter: not supported yet: expressions are not built in this version"},
-        {"schema: {a: int}\n",
-         "p.yaml:1:9: schema: not supported yet: declared schemas are not built in this version"},
+        {"schema: {a: inte}\n",
+         "p.yaml:1:13: schema: there is no type 'inte'; did you mean 'int'? (bool, int, decimal, "
+         "float, number, date, time, timestamp, uuid, string, bytes, json)"},
+        {"sample: 2\n", "p.yaml:1:9: sample: expected a share from 0 to 1 (0.01) or a percentage "
+                        "(1%), found '2'"},
         {"reliability: {rate_limit_per_sec: 5}\n",
          "p.yaml:1:35: reliability.rate_limit_per_sec: not supported yet: rate limits are not "
          "built in this version"},

@@ -93,7 +93,8 @@ static void *worker_main(void *context)
         mr_job *job = item;
         if (!job->end) {
             mr_lane_load(&w->lane, job);
-            if (mr_lane_guess(&w->lane, job)) mr_lane_work(&w->lane, job, UINT64_MAX);
+            const bool left = job->from_batch && w->engine->config->limit != 0;
+            if (!left && mr_lane_guess(&w->lane, job)) mr_lane_work(&w->lane, job, UINT64_MAX);
         }
         if (mr_ring_push_wait(&w->out, job, -1) != MR_OK) break;
     }
@@ -138,7 +139,7 @@ static bool over(engine *e, mr_job *job, mr_error *err)
         e->end = MR_END_REJECTS;
         return true;
     }
-    return at_end || (e->config->limit != 0 && e->collector.ledger->written >= e->config->limit);
+    return at_end || (e->config->limit != 0 && e->collector.offered >= e->config->limit);
 }
 
 static void collect(engine *e, mr_error *err)
@@ -237,10 +238,14 @@ mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *out_ledger, mr_e
     e.collector.ledger = out_ledger;
     mr_code rc = open_workers(&e, err);
     if (rc == MR_OK) rc = start_threads(&e, err);
-    if (rc == MR_OK)
+    if (rc == MR_OK) {
         collect(&e, err);
-    else
+        if (mr_collector_release(&e.collector, e.end == MR_END_DONE ? err : NULL) != MR_OK &&
+            e.end == MR_END_DONE)
+            e.end = MR_END_FAILED;
+    } else {
         e.end = MR_END_FAILED;
+    }
     stop_threads(&e);
     close_all(&e);
     return e.end;

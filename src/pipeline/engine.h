@@ -46,7 +46,7 @@ typedef struct mr_engine_config {
     const mr_destination_ops *destination;
     void *destination_state;
     uint32_t worker_count;   /* lanes beside the collector's own; 0 = everything on the collector */
-    uint64_t limit;          /* deliver at most so many records; 0 = all */
+    uint64_t limit;          /* show the destination at most so many records; 0 = all */
     uint64_t max_rejects;    /* UINT64_MAX = any number */
     double max_reject_share; /* of records read, looked at after 1,000; 1 = any */
     uint64_t max_resyncs;
@@ -55,12 +55,14 @@ typedef struct mr_engine_config {
     atomic_bool *stop;      /* set from outside to cancel, and by the engine to stop its source */
     atomic_bool *cancelled; /* set from outside only */
     bool streaming;         /* flush after every piece */
+    /* Lane: takes rows that do not go on out of the batch, after reading; NULL = all go on. */
+    mr_code (*admit)(const void *context, mr_job *job, mr_error *err);
+    const void *admit_context;
     /* Lane: reshapes the batch after reading (select, rename); NULL = as it is. */
     mr_code (*shape)(const void *context, mr_batch *batch, mr_error *err);
     const void *shape_context;
     /* Collector: quarantine. Places in the reject are absolute by now. */
-    mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, const char *stage,
-                      mr_error *err);
+    mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, mr_error *err);
     void *reject_context;
     /* Collector: called at least every 200 ms. */
     void (*tick)(void *context);

@@ -65,7 +65,7 @@ void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state)
     job->result = job->accounted = (mr_text_result){0};
     job->start = job->at = start;
     job->begin_state = job->state = state;
-    job->row_count = job->encoded_rows = job->filtered = 0;
+    job->row_count = job->encoded_rows = job->filtered = job->offered = 0;
     job->error_line = 0;
     job->code = MR_OK;
     job->done = job->unguessed = false;
@@ -78,38 +78,74 @@ void mr_lane_next_part(mr_job *job)
     mr_arena_reset(&job->notes);
     mr_buffer_reset(&job->encoded);
     mr_buffer_reset(&job->packed);
-    job->row_count = job->encoded_rows = job->filtered = 0;
+    job->row_count = job->encoded_rows = job->filtered = job->offered = 0;
 }
 
-/* The rows behind the limit are as good as never read: neither they nor the rejects among them
- * count. */
-static void cut_at_limit(mr_job *job, uint64_t rows, uint32_t rejects_before)
+/* Numbers of the lists' entries before the work on the batch began. */
+typedef struct counts {
+    uint32_t rejects, refused;
+} counts;
+
+/* How many entries from `from` on are of records up to `last`. */
+static uint32_t up_to(const mr_reject_list *list, uint32_t from, uint64_t last)
 {
-    uint32_t kept = rejects_before;
-    while (kept < job->rejects.count && mr_reject_at(&job->rejects, kept)->row_before < rows)
-        kept++;
-    job->rejects.count = kept;
-    job->rejects.items.len = kept * sizeof(mr_reject);
-    job->result.record_count = job->batch.origin.record + rows + (kept - rejects_before);
-    job->row_count -= job->batch.row_count - rows;
-    mr_batch_truncate(&job->batch, (uint32_t)rows);
+    uint32_t count = 0;
+    for (uint32_t i = from; i < list->count; i++)
+        count += mr_reject_at(list, i)->record <= last;
+    return count;
+}
+
+static void cut_list(mr_reject_list *list, uint32_t count)
+{
+    list->count = count;
+    list->items.len = count * sizeof(mr_reject);
+}
+
+static void cut_dropped(mr_job *job, uint64_t last)
+{
+    const uint32_t *dropped = (const uint32_t *)(const void *)job->dropped.ptr;
+    const size_t count = job->dropped.len / sizeof *dropped;
+    for (size_t i = 0; i < count; i++)
+        job->filtered -= job->batch.origin.record + dropped[i] > last;
+}
+
+/* The batch's first `rows` rows are all that is wanted. The records behind them are as good as
+ * never read: neither they nor what was rejected or filtered among them counts. */
+static void cut_at_limit(mr_job *job, uint32_t rows, counts before)
+{
+    const uint64_t last = job->batch.origin.record + job->batch.row_record[rows - 1];
+    mr_reject_list_sort(&job->rejects, before.rejects);
+    mr_reject_list_sort(&job->refused, before.refused);
+    cut_list(&job->rejects, before.rejects + up_to(&job->rejects, before.rejects, last));
+    cut_list(&job->refused, before.refused + up_to(&job->refused, before.refused, last));
+    cut_dropped(job, last);
+    job->result.record_count = last + 1;
+    mr_batch_truncate(&job->batch, rows);
     job->done = true;
 }
 
-static mr_code read_some(mr_lane *lane, mr_job *job, uint64_t *row_limit)
+/* Reads a batch and takes out what does not go on. */
+static mr_code take_batch(mr_lane *lane, mr_job *job, uint64_t *row_limit)
 {
-    const uint32_t rejects_before = job->rejects.count;
+    const mr_engine_config *config = lane->config;
+    const counts before = {job->rejects.count, job->refused.count};
+    const uint64_t filtered = job->filtered;
+    mr_buffer_reset(&job->dropped);
     if (job->from_batch)
         job->done = true;
     else
-        MR_TRY(lane->config->source->read(lane->source_lane, job, &job->error));
-    job->row_count += job->batch.row_count;
-    if (job->batch.row_count >= *row_limit) {
-        cut_at_limit(job, *row_limit, rejects_before);
-        *row_limit = 0;
-        return MR_OK;
-    }
+        MR_TRY(config->source->read(lane->source_lane, job, &job->error));
+    MR_TRY(mr_job_keep_fields(job, &job->rejects, before.rejects, &job->error));
+    if (config->admit != NULL && !job->shaped)
+        MR_TRY(config->admit(config->admit_context, job, &job->error));
+    if (config->shape != NULL && !job->shaped)
+        MR_TRY(config->shape(config->shape_context, &job->batch, &job->error));
+    job->shaped = job->from_batch;
+    if (job->batch.row_count >= *row_limit) cut_at_limit(job, (uint32_t)*row_limit, before);
     *row_limit -= job->batch.row_count;
+    job->offered += job->batch.row_count;
+    job->row_count +=
+        job->batch.row_count + (job->refused.count - before.refused) + (job->filtered - filtered);
     return MR_OK;
 }
 
@@ -118,7 +154,7 @@ static mr_code encode(mr_lane *lane, mr_job *job)
     const uint32_t from = job->refused.count;
     MR_TRY(lane->config->destination->encode(lane->destination_lane, job, &job->error));
     mr_job_place_refused(job, from);
-    return MR_OK;
+    return mr_job_keep_fields(job, &job->refused, from, &job->error);
 }
 
 static bool part_is_full(const mr_job *job)
@@ -132,10 +168,7 @@ static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
     const mr_engine_config *config = lane->config;
     const bool encodes = config->destination->encode != NULL;
     do {
-        MR_TRY(read_some(lane, job, &row_limit));
-        if (config->shape != NULL && !job->shaped)
-            MR_TRY(config->shape(config->shape_context, &job->batch, &job->error));
-        job->shaped = job->from_batch;
+        MR_TRY(take_batch(lane, job, &row_limit));
         if (encodes) MR_TRY(encode(lane, job));
     } while (!job->done && encodes && !part_is_full(job));
     if (encodes && config->destination->finish_piece != NULL)

@@ -1,16 +1,18 @@
 /* SPDX-License-Identifier: MIT */
 #include "pipeline/quarantine.h"
 
+#include <stdio.h>
+
 #include "core/clock.h"
 #include "core/json.h"
 #include "core/utf8.h"
 
 #define GATHER_BYTES   ((size_t)64 << 10)
-#define LINE_MAX_BYTES ((size_t)4 << 20)
+#define LINE_MAX_BYTES ((size_t)64 << 20) /* an origin may name 65,536 columns */
 
-void mr_quarantine_init(mr_quarantine *quarantine, const char *path)
+void mr_quarantine_init(mr_quarantine *quarantine, const char *path, uint64_t max, bool rotate)
 {
-    *quarantine = (mr_quarantine){.path = path};
+    *quarantine = (mr_quarantine){.path = path, .max = max, .rotate = rotate};
     mr_buffer_init(&quarantine->line, "a line of the quarantine file", LINE_MAX_BYTES);
 }
 
@@ -34,11 +36,13 @@ static void put_base64(mr_json_out *json, mr_slice bytes, mr_buffer *scratch)
 static void put_raw(mr_json_out *json, const mr_reject *reject)
 {
     mr_slice raw = reject->raw;
-    const bool cut = raw.len > MR_QUARANTINE_RAW_BYTES;
-    const bool text = mr_utf8_valid(raw);
-    if (cut) raw.len = MR_QUARANTINE_RAW_BYTES;
-    if (text) {
-        if (cut) raw.len = mr_utf8_valid_prefix(raw); /* not in the middle of a character */
+    const bool short_of_all = raw.len < reject->byte_length;
+    const bool cut = raw.len > MR_REJECT_RAW_BYTES || short_of_all;
+    if (raw.len > MR_REJECT_RAW_BYTES) raw.len = MR_REJECT_RAW_BYTES;
+    const size_t whole = mr_utf8_valid_prefix(raw);
+    /* A cut may fall in the middle of a character; what comes before it is text all the same. */
+    if (whole == raw.len || (cut && raw.len - whole < 4)) {
+        raw.len = whole;
         mr_json_key(json, "raw");
         mr_json_text(json, raw);
     } else {
@@ -51,7 +55,7 @@ static void put_raw(mr_json_out *json, const mr_reject *reject)
     if (cut) mr_json_key(json, "raw_truncated"), mr_json_bool(json, true);
 }
 
-static void put_line(mr_json_out *json, mr_slice source, const mr_reject *reject, const char *stage)
+static void put_line(mr_json_out *json, mr_slice source, const mr_reject *reject)
 {
     char time[40];
     time[mr_format_wall(time, mr_clock_wall_ns(), 3)] = 0;
@@ -69,41 +73,77 @@ static void put_line(mr_json_out *json, mr_slice source, const mr_reject *reject
     reject->column > 0 ? mr_json_u64(json, reject->column) : mr_json_null(json);
     mr_json_key(json, "reason"), mr_json_text(json, mr_slice_text(mr_reason_name(reject->reason)));
     mr_json_key(json, "detail"), mr_json_text(json, mr_slice_text(reject->detail));
-    mr_json_key(json, "stage"), mr_json_text(json, mr_slice_text(stage));
-    mr_json_key(json, "attempts"), mr_json_u64(json, 1);
+    mr_json_key(json, "stage"), mr_json_text(json, mr_slice_text(reject->stage));
+    mr_json_key(json, "attempts");
+    mr_json_u64(json, reject->attempts > 0 ? reject->attempts : 1);
     mr_json_key(json, "time"), mr_json_text(json, mr_slice_text(time));
     put_raw(json, reject);
-    mr_json_close(json, '}');
+}
+
+/* PATH, PATH.2, PATH.3, ... */
+static mr_code create(mr_quarantine *quarantine, mr_error *err)
+{
+    char path[MR_FILE_PATH_MAX];
+    const uint32_t number = ++quarantine->file_count;
+    if (number > MR_QUARANTINE_MAX_FILES)
+        return mr_fail(err, MR_ERR_LIMIT,
+                       "'%s': more than %u files of rejects; a larger dead_letter.max makes fewer",
+                       quarantine->path, MR_QUARANTINE_MAX_FILES);
+    const int len = number == 1 ? snprintf(path, sizeof path, "%s", quarantine->path)
+                                : snprintf(path, sizeof path, "%s.%u", quarantine->path, number);
+    if (len < 0 || (size_t)len >= sizeof path)
+        return mr_fail(err, MR_ERR_USAGE, "the path '%s' is too long", quarantine->path);
+    MR_TRY(mr_file_create_beside(&quarantine->file, path, err));
+    quarantine->created = true;
+    return MR_OK;
 }
 
 static mr_code write_out(mr_quarantine *quarantine, mr_error *err)
 {
-    if (!quarantine->created) {
-        MR_TRY(mr_file_create_beside(&quarantine->file, quarantine->path, err));
-        quarantine->created = true;
-    }
+    if (quarantine->line.len == 0) return MR_OK;
+    if (!quarantine->created) MR_TRY(create(quarantine, err));
     MR_TRY(mr_file_write(&quarantine->file, mr_buffer_slice(&quarantine->line), err));
     mr_buffer_reset(&quarantine->line);
     return MR_OK;
 }
 
+static mr_code publish(mr_quarantine *quarantine, mr_error *err)
+{
+    MR_TRY(write_out(quarantine, err));
+    if (!quarantine->created) return MR_OK;
+    quarantine->created = false;
+    quarantine->in_file = 0;
+    return mr_file_replace(&quarantine->file, err);
+}
+
 mr_code mr_quarantine_put(mr_quarantine *quarantine, mr_slice source, const mr_reject *reject,
-                          const char *stage, mr_error *err)
+                          mr_error *err)
 {
     quarantine->count++;
     if (quarantine->path == NULL) return MR_OK;
+    if (quarantine->max > 0 && quarantine->in_file == quarantine->max) {
+        if (!quarantine->rotate) {
+            quarantine->dropped++;
+            return MR_OK;
+        }
+        MR_TRY(publish(quarantine, err));
+    }
     mr_json_out json = {.out = &quarantine->line};
-    put_line(&json, source, reject, stage);
+    put_line(&json, source, reject);
+    if (quarantine->in_file == 0 && quarantine->origin.len > 0) {
+        mr_json_key(&json, "origin");
+        mr_json_raw(&json, quarantine->origin);
+    }
+    mr_json_close(&json, '}');
     if (json.failed) return mr_json_out_fail(&json, err);
     MR_TRY(mr_buffer_append_byte(&quarantine->line, '\n', err));
+    quarantine->in_file++;
     return quarantine->line.len < GATHER_BYTES ? MR_OK : write_out(quarantine, err);
 }
 
 mr_code mr_quarantine_commit(mr_quarantine *quarantine, mr_error *err)
 {
-    if (quarantine->path == NULL || quarantine->count == 0) return MR_OK;
-    MR_TRY(write_out(quarantine, err));
-    return mr_file_replace(&quarantine->file, err);
+    return quarantine->path == NULL ? MR_OK : publish(quarantine, err);
 }
 
 void mr_quarantine_close(mr_quarantine *quarantine)

@@ -3,7 +3,9 @@
  * pipeline/quarantine.h - the file of rejected records (specs/pipeline.md section 10.5): one JSON
  * object a line with place, reason and the original bytes, made only when the first reject comes.
  *
- * Like every output it appears complete or not at all: PATH.part, synced, renamed.
+ * Like every output it appears complete or not at all: PATH.part, synced, renamed. With a maximum,
+ * entries beyond it are counted and not kept; with `rotate` they go on in PATH.2, PATH.3, ..., and
+ * a file that is full is published at once.
  *
  * Thread: the collector's. */
 #ifndef MR_PIPELINE_QUARANTINE_H
@@ -12,20 +14,28 @@
 #include "core/file.h"
 #include "record/reject.h"
 
-#define MR_QUARANTINE_RAW_BYTES ((size_t)64 << 10) /* longer raw text is cut */
+#define MR_QUARANTINE_MAX_FILES 10000u
 
 typedef struct mr_quarantine {
     const char *path; /* borrowed; NULL = rejects are counted but not kept */
+    uint64_t max;     /* entries of a file; 0 = any number */
+    bool rotate;
+    mr_slice origin; /* JSON: what replay needs to read `raw` again; the first entry of each file
+                        carries it. Borrowed; empty = nothing to say */
     mr_file file;
-    mr_buffer line; /* also gathers lines between writes */
-    uint64_t count;
+    mr_buffer line;   /* also gathers lines between writes */
+    uint64_t count;   /* of all rejects */
+    uint64_t dropped; /* of these, not kept for want of room */
+    uint64_t in_file; /* entries of the current file */
+    uint32_t file_count;
     bool created;
 } mr_quarantine;
 
-void mr_quarantine_init(mr_quarantine *quarantine, const char *path);
-/* Appends one record. `source` names the file or table it came from. */
+void mr_quarantine_init(mr_quarantine *quarantine, const char *path, uint64_t max, bool rotate);
+/* Appends one record, whose places are absolute and whose stage is set. `source` names the file or
+ * table it came from. */
 MR_NODISCARD mr_code mr_quarantine_put(mr_quarantine *quarantine, mr_slice source,
-                                       const mr_reject *reject, const char *stage, mr_error *err);
+                                       const mr_reject *reject, mr_error *err);
 /* Publishes the file when there is one. A file of an earlier run stays when this run rejected
  * nothing. */
 MR_NODISCARD mr_code mr_quarantine_commit(mr_quarantine *quarantine, mr_error *err);

@@ -115,6 +115,7 @@ mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
     mr_json_key(&json, "guarantee"), mr_json_text(&json, mr_slice_text(r->guarantee));
     mr_json_key(&json, "rejects_path");
     r->rejects_path ? mr_json_text(&json, mr_slice_text(r->rejects_path)) : mr_json_null(&json);
+    mr_json_key(&json, "rejects_not_kept"), mr_json_u64(&json, r->rejects_dropped);
     mr_json_key(&json, "error");
     r->error.code != MR_OK ? mr_json_text(&json, mr_slice_text(r->error.text))
                            : mr_json_null(&json);
@@ -148,17 +149,39 @@ static const char *human_rate(char out[32], double rate)
     return out;
 }
 
-static mr_code put_reject_lines(const mr_report *r, mr_buffer *out, mr_error *err)
+static mr_code put_reasons_of(const mr_report *r, mr_buffer *out, mr_error *err)
+{
+    char count[32];
+    const char *before = "";
+    for (int i = 0; i < MR_REASON_COUNT; i++) {
+        if (r->ledger.by_reason[i] == 0) continue;
+        MR_TRY(mr_buffer_printf(out, err, "%s%s %s", before, grouped(count, r->ledger.by_reason[i]),
+                                mr_reason_name((mr_reason)i)));
+        before = ", ";
+    }
+    return MR_OK;
+}
+
+mr_code mr_report_warning(const mr_report *r, mr_buffer *out, mr_error *err)
 {
     char count[32];
     if (r->ledger.rejected == 0) return MR_OK;
-    for (int i = 0; i < MR_REASON_COUNT; i++)
-        if (r->ledger.by_reason[i] > 0)
-            MR_TRY(mr_buffer_printf(out, err, "  %s rejected: %s\n",
-                                    grouped(count, r->ledger.by_reason[i]),
-                                    mr_reason_name((mr_reason)i)));
-    if (r->rejects_path != NULL) return mr_buffer_printf(out, err, "  see %s\n", r->rejects_path);
-    return MR_OK;
+    MR_TRY(mr_buffer_printf(out, err, "%s record%s rejected: ", grouped(count, r->ledger.rejected),
+                            r->ledger.rejected == 1 ? "" : "s"));
+    MR_TRY(put_reasons_of(r, out, err));
+    if (r->rejects_path != NULL) MR_TRY(mr_buffer_printf(out, err, "; see %s", r->rejects_path));
+    if (r->rejects_files > 1) MR_TRY(mr_buffer_printf(out, err, " to .%u", r->rejects_files));
+    if (r->rejects_dropped == 0) return MR_OK;
+    return mr_buffer_printf(out, err, " (%s not kept: dead_letter.max)",
+                            grouped(count, r->rejects_dropped));
+}
+
+static mr_code put_reject_lines(const mr_report *r, mr_buffer *out, mr_error *err)
+{
+    if (r->ledger.rejected == 0) return MR_OK;
+    MR_TRY(mr_buffer_printf(out, err, "  warning: "));
+    MR_TRY(mr_report_warning(r, out, err));
+    return mr_buffer_append_byte(out, '\n', err);
 }
 
 mr_code mr_report_text(const mr_report *r, mr_buffer *out, mr_error *err)

@@ -27,6 +27,8 @@ typedef struct mr_report {
     uint64_t store_switches;
     const char *from, *to;    /* as the user named them */
     const char *rejects_path; /* NULL when nothing was rejected */
+    uint64_t rejects_dropped; /* beyond dead_letter.max: counted, not kept */
+    uint32_t rejects_files;
     const char *guarantee;
     mr_error error;
 } mr_report;
@@ -39,6 +41,10 @@ MR_NODISCARD mr_code mr_report_json(const mr_report *report, mr_buffer *out, mr_
 
 /* The closing lines for a person. */
 MR_NODISCARD mr_code mr_report_text(const mr_report *report, mr_buffer *out, mr_error *err);
+
+/* The warning that ends a run with rejects: their number by reason and where they are, on one line.
+ * Nothing without rejects. */
+MR_NODISCARD mr_code mr_report_warning(const mr_report *report, mr_buffer *out, mr_error *err);
 
 typedef struct mr_progress {
     mr_progress_form form;

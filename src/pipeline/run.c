@@ -155,7 +155,8 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     MR_TRY(check_facts(run, err));
     const char *rejects = to_somewhere ? rejects_path(run) : NULL;
     if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
-    mr_quarantine_init(&run->quarantine, rejects);
+    mr_quarantine_init(&run->quarantine, rejects, config->reliability.dead_letter_max,
+                       config->reliability.dead_letter_rotate);
     return MR_OK;
 }
 
@@ -303,7 +304,7 @@ static bool must_discover(const mr_run *run)
     if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || run->shape.selects;
     if ((can & MR_CAP_GROWS) != 0 && (wants & MR_CAP_COLUMNS) != 0) return true;
     if ((can & MR_CAP_TYPED) != 0) return (wants & MR_CAP_DECLARES) != 0 && lacks_types(known);
-    return (can & MR_CAP_TYPED) == 0 && (wants & MR_CAP_TYPED) != 0 &&
+    return (can & MR_CAP_TYPED) == 0 && (wants & MR_CAP_TYPED) != 0 && !run->declared_all &&
            run->config->infer.kind != MR_INFER_OFF;
 }
 
@@ -358,18 +359,43 @@ static mr_code shape_known(mr_run *run, const mr_schema *known, mr_error *err)
     return mr_shape_make(&run->shape, &select, &c->rename, known, run->arena, &run->schema, err);
 }
 
+/* Before anything is looked at: `known` (may be NULL) with the types that the user declares. They
+ * are the source's when nothing else is left to find out. */
+static mr_code declare(mr_run *run, const mr_schema **known, mr_error *err)
+{
+    const mr_declared *declared = &run->config->declared;
+    const bool infers = run->config->infer.kind != MR_INFER_OFF;
+    const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
+    if (declared->count == 0) return MR_OK;
+    mr_schema *schema = mr_arena_take(run->arena, sizeof *schema);
+    if (schema == NULL) return mr_arena_fail(run->arena, err);
+    mr_schema_init(schema, run->arena);
+    if (*known != NULL) MR_TRY(mr_schema_copy(schema, *known, run->arena, err));
+    MR_TRY(mr_declared_apply(declared, *known == NULL, schema, err));
+    const bool has_all = *known != NULL && (typed || mr_declared_covers(declared, schema));
+    run->declared_all = has_all || !infers;
+    run->exact = run->exact || run->declared_all;
+    *known = schema;
+    if (!run->declared_all || run->source->set_schema == NULL) return MR_OK;
+    MR_TRY(run->source->set_schema(run->source_state, schema, NULL, true, err));
+    *known = run->source->schema(run->source_state);
+    return MR_OK;
+}
+
 mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
 {
     const mr_schema *known = run->source->schema(run->source_state);
+    MR_TRY(declare(run, &known, err));
     const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
     const bool grows = (abilities(run) & MR_CAP_GROWS) != 0;
     MR_TRY(shape_known(run, grows ? NULL : known, err));
-    const bool complete = known != NULL && typed && !lacks_types(known);
+    const bool complete = run->declared_all || (known != NULL && typed && !lacks_types(known));
     if (always ? !complete : must_discover(run)) {
         MR_TRY(mr_discovery_init(&run->discovery, run->arena, known, err));
         run->discovery.typed = typed;
         MR_TRY(first_pass(run, sample_size(run, sample), err));
         mr_discovery_finish(&run->discovery);
+        MR_TRY(mr_declared_apply(&run->config->declared, false, &run->discovery.schema, err));
         run->discovered = true;
         known = &run->discovery.schema;
         if (run->source->set_schema != NULL)
@@ -387,10 +413,9 @@ mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err
 /* --- executing
  * -------------------------------------------------------------------------------------- */
 
-static mr_code put_reject(void *context, mr_slice source, const mr_reject *reject,
-                          const char *stage, mr_error *err)
+static mr_code put_reject(void *context, mr_slice source, const mr_reject *reject, mr_error *err)
 {
-    return mr_quarantine_put(&((mr_run *)context)->quarantine, source, reject, stage, err);
+    return mr_quarantine_put(&((mr_run *)context)->quarantine, source, reject, err);
 }
 
 static void limit_rejects(const mr_pipeline_config *c, mr_engine_config *config)
@@ -422,6 +447,16 @@ static void shape_it(mr_run *run, mr_engine_config *config)
     config->shape_context = &run->shape;
 }
 
+static void admit_them(mr_run *run, mr_engine_config *config)
+{
+    const mr_pipeline_config *c = run->config;
+    mr_admit_init(&run->admit, c->sample, c->sample_seed, &c->declared,
+                  (abilities(run) & MR_CAP_TYPED) == 0);
+    if (mr_admit_is_idle(&run->admit)) return;
+    config->admit = mr_admit_apply;
+    config->admit_context = &run->admit;
+}
+
 static mr_store_config store_config(const mr_pipeline_config *c)
 {
     static const mr_store_mode modes[] = {[MR_STORAGE_HYBRID] = MR_STORE_HYBRID,
@@ -450,6 +485,7 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     run->onward = *config;
     run->onward.limit = 0;
     run->onward.shape = NULL;
+    run->onward.admit = NULL;
     run->onward.tick = tick_draining;
     run->onward.view = &run->onward_view;
     if (run->onward.worker_count == 0) run->onward.worker_count = run->config->performance.workers;
@@ -482,6 +518,7 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
     mr_engine_config config = destination_config(run);
     config.limit = run->config->limit;
     shape_it(run, &config);
+    admit_them(run, &config);
     reset_view(run);
     if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
         return MR_END_FAILED;
@@ -574,6 +611,8 @@ static void fill_report(mr_run *run, mr_end end, mr_report *report)
         report->bytes_out = run->destination->bytes_out(run->destination_state);
     report->thread_count = run->config->performance.workers + 1;
     if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
+    report->rejects_dropped = run->quarantine.dropped;
+    report->rejects_files = run->quarantine.file_count;
     report->guarantee = mr_run_guarantee(run->config, run->destination);
     report->store_mode = "none";
     if (run->holds) report_store(run, report);

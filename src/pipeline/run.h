@@ -17,6 +17,7 @@
 #include <pthread.h>
 
 #include "connector/connectors.h"
+#include "pipeline/admit.h"
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
 #include "pipeline/hold.h"
@@ -38,8 +39,10 @@ typedef struct mr_run {
     mr_discovery discovery;
     bool discovered;
     mr_ledger looked_at; /* of the first pass */
-    bool exact;          /* every value was looked at, not a sample */
-    mr_schema schema;    /* of what reaches the destination: after select and rename */
+    bool declared_all;   /* the user's schema says every type: nothing is left to find out */
+    mr_admit admit;
+    bool exact;       /* every value was looked at, not a sample */
+    mr_schema schema; /* of what reaches the destination: after select and rename */
     mr_shape shape;
     bool holds; /* records pass through the store */
     mr_hold hold;

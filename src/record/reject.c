@@ -3,6 +3,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 
 static const char *const reason_names[MR_REASON_COUNT] = {
     [MR_REASON_TOO_FEW_FIELDS] = "too_few_fields",
@@ -58,6 +59,22 @@ mr_code mr_reject_list_add(mr_reject_list *list, mr_reason reason, mr_reject **o
     reject->reason = reason;
     *out = reject;
     return MR_OK;
+}
+
+static int by_record(const void *a, const void *b)
+{
+    const mr_reject *one = a, *other = b;
+    if (one->record != other->record) return one->record < other->record ? -1 : 1;
+    return one->row_before < other->row_before ? -1 : one->row_before > other->row_before;
+}
+
+void mr_reject_list_sort(mr_reject_list *list, uint32_t from)
+{
+    uint32_t at = from + 1;
+    while (at < list->count && by_record(mr_reject_at(list, at - 1), mr_reject_at(list, at)) <= 0)
+        at++;
+    if (at >= list->count) return; /* nearly always */
+    qsort(mr_reject_at(list, from), list->count - from, sizeof(mr_reject), by_record);
 }
 
 void mr_reject_detail(mr_reject *reject, const char *format, ...)

@@ -37,6 +37,7 @@ typedef enum mr_reason {
 const char *mr_reason_name(mr_reason reason);
 
 #define MR_REJECT_DETAIL_BYTES 120
+#define MR_REJECT_RAW_BYTES    ((size_t)64 << 10) /* longer texts are cut in the quarantine */
 #define MR_REJECT_LIST_BYTES   ((size_t)64 << 20) /* of one batch's list */
 
 typedef struct mr_reject {
@@ -47,10 +48,14 @@ typedef struct mr_reject {
     uint64_t record; /* see mr_reject_list */
     uint64_t line;
     uint64_t byte_offset;
-    uint64_t byte_length; /* of the rejected raw text */
+    uint64_t byte_length; /* of the rejected text, which may be more than `raw` holds */
+    bool open_ended;      /* the text goes on behind the bytes read so far: byte_length grows */
     uint32_t column;      /* 1-based number of the field at fault; 0 = the record as a whole */
     mr_slice field;       /* its name; borrowed from the schema or batch; may be empty */
     mr_slice raw;         /* borrowed from the input bytes until the list is reset */
+    const char *stage;    /* who rejected it, static text; NULL = "read" in a job's `rejects`,
+                             "write" in its `refused` */
+    uint32_t attempts;    /* tries that failed; 0 counts as 1 */
     char detail[MR_REJECT_DETAIL_BYTES]; /* one line; empty when the reason says it all */
 } mr_reject;
 
@@ -69,6 +74,9 @@ void mr_reject_list_reset(mr_reject_list *list);
 /* Appends a zeroed reject for the caller to fill; the pointer is good until the next one. */
 MR_NODISCARD mr_code mr_reject_list_add(mr_reject_list *list, mr_reason reason, mr_reject **out,
                                         mr_error *err);
+
+/* Puts the list from number `from` on into the order of the records' numbers. */
+void mr_reject_list_sort(mr_reject_list *list, uint32_t from);
 
 /* Sets reject->detail, cut to fit, control characters replaced. */
 void mr_reject_detail(mr_reject *reject, const char *format, ...) MR_PRINTF(2, 3);

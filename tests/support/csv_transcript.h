@@ -84,7 +84,7 @@ static inline void csv_say_call(mr_buffer *out, const mr_batch *batch,
         for (; next < rejects->count && mr_reject_at(rejects, next)->row_before == row; next++) {
             const mr_reject *reject = mr_reject_at(rejects, next);
             csv_say_place(out, before->records + reject->record, before->lines + reject->line,
-                          before->consumed + reject->byte_offset, reject->byte_length);
+                          before->consumed + reject->byte_offset, (uint64_t)reject->raw.len);
             CSV_SAY(out, "%s %u ", mr_reason_name(reject->reason), reject->column);
             csv_say_bytes(out, reject->raw);
             CSV_SAY(out, "\n");

@@ -130,12 +130,15 @@ static inline void json_say_reject(json_reading *r, const mr_reject *reject)
 {
     JSON_SAY(&r->report, "! %s %llu+%llu line %llu record %llu", mr_reason_name(reject->reason),
              (unsigned long long)(reject->byte_offset + r->done),
-             (unsigned long long)reject->byte_length,
+             (unsigned long long)reject->raw.len,
              (unsigned long long)(reject->line + r->sum.line_count),
              (unsigned long long)(reject->record + r->sum.record_count));
     if (reject->detail[0] != 0 && !r->terse) JSON_SAY(&r->report, ": %s", reject->detail);
     JSON_SAY(&r->report, "\n");
-    json_need(reject->raw.len == reject->byte_length, "a reject's raw text has another length");
+    json_need(
+        reject->raw.len == reject->byte_length ||
+            (reject->reason == MR_REASON_RECORD_TOO_LARGE && reject->raw.len < reject->byte_length),
+        "a reject's raw text has another length");
     json_need(reject->raw.ptr == r->text.ptr + reject->byte_offset, "raw text of another place");
 }
 
