@@ -41,7 +41,7 @@ MR_TEST(delays_are_what_the_formula_says)
         const uint64_t k = next_random() % 20;
         long double middle = policy.delay_ns;
         for (uint64_t n = 0; n < k; n++)
-            middle *= policy.multiplier;
+            middle *= (long double)policy.multiplier;
         if (middle > policy.max_delay_ns) middle = policy.max_delay_ns;
         const long double least = middle * (1 - (long double)policy.jitter),
                           most = middle * (1 + (long double)policy.jitter);
