@@ -37,6 +37,7 @@
 
 #include "format/text.h"
 #include "record/infer.h"
+#include "remote/guard.h"
 
 typedef struct mr_option mr_option; /* core/option.h */
 
@@ -55,6 +56,18 @@ enum {
     MR_CAP_EXPERIMENTAL = 1u << 7, /* no end-to-end test yet */
 };
 
+/* What a connector needs to know that talks to another machine. Zeroed: nothing is repeated, times
+ * and certificates are the client's own. */
+typedef struct mr_remote_env {
+    mr_guard *guard;                /* of this end; belongs to the thread that works the end */
+    int64_t connect_ns, request_ns; /* longest; 0 = the client's own */
+    int64_t read_ns, write_ns;      /* without a byte, while receiving and while sending */
+    int64_t unused_ns;              /* how long a connection is kept for the next request */
+    int64_t keep_alive_ns;          /* between probes */
+    bool insecure;                  /* any certificate will do */
+    const char *ca_file, *cert_file, *key_file; /* PEM; NULL = the system's, none, none */
+} mr_remote_env;
+
 /* What every connector is told when it is opened. Borrowed for the run. */
 typedef struct mr_connector_env {
     mr_arena *arena; /* lives as long as the run */
@@ -72,6 +85,7 @@ typedef struct mr_connector_env {
     int64_t deadline_ns;    /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
     void (*warn)(void *context, const char *text);
     void *warn_context;
+    mr_remote_env remote;
 } mr_connector_env;
 
 /* Where in a text's outer syntax reading stands, when that is more than "between records": inside a

@@ -11,11 +11,10 @@
 #include "core/mem.h"
 #include "core/scan.h"
 
-#define URL_MAX          2048
-#define REFUSAL_BYTES    ((size_t)64 << 10)
-#define FIRST_PAUSE_MS   100
-#define LONGEST_PAUSE_MS 5000
-#define REQUEST_BYTES    ((size_t)16 << 10)
+#define URL_MAX       2048
+#define REFUSAL_BYTES ((size_t)64 << 10)
+#define REQUEST_BYTES ((size_t)16 << 10)
+#define PAUSE_MS      100 /* between two looks at may_go_on */
 
 typedef struct mr_store_wait {
     int64_t until_ns;
@@ -87,31 +86,46 @@ static mr_code refuse(mr_store_client *own, unsigned status, mr_error *err)
 
 /* --- Calls ------------------------------------------------------------------------------------ */
 
-/* Sleeps, in small pieces so that it can be ended. */
-static mr_code rest(mr_store_client *own, int64_t ms, mr_error *err)
+/* As given, for any of the clients. */
+static mr_http_client_options http_options(const mr_store_client *own)
 {
-    for (; ms > 0; ms -= FIRST_PAUSE_MS) {
-        if (own->options.may_go_on != NULL)
-            MR_TRY(own->options.may_go_on(own->options.context, err));
-        const struct timespec nap = {.tv_nsec = (long)mr_min_u64((uint64_t)ms, FIRST_PAUSE_MS) *
-                                                MR_NS_PER_MS};
-        nanosleep(&nap, NULL);
-    }
-    return MR_OK;
+    const mr_store_client_options *const options = &own->options;
+    return (mr_http_client_options){.connect_ms = options->connect_ms,
+                                    .idle_ms = options->idle_ms,
+                                    .send_idle_ms = options->send_idle_ms,
+                                    .unused_s = options->unused_s,
+                                    .keep_alive_s = options->keep_alive_s,
+                                    .whole_ms = options->whole_ms,
+                                    .ca_file = own->ca_file,
+                                    .insecure = options->insecure,
+                                    .cert_file = options->cert_file,
+                                    .key_file = options->key_file};
 }
 
-static mr_code call_once(mr_store_client *own, const char *path, mr_http_call *call, mr_error *err)
+/* Asked while a call waits for its answer. */
+static mr_code may_go_on(void *context, mr_error *err)
 {
-    const mr_http_line lines[] = {
-        {"Content-Type", MR_SLICE("application/json")},
-        {"Authorization", mr_slice_text(own->authorization)},
-    };
+    mr_store_client *const own = context;
+    mr_guard_watch(own->options.guard);
+    return own->options.may_go_on != NULL ? own->options.may_go_on(own->options.context, err)
+                                          : MR_OK;
+}
+
+static mr_code call_once(mr_store_client *own, const char *path, const char *batch_id,
+                         mr_http_call *call, mr_error *err)
+{
+    mr_http_line lines[3] = {{"Content-Type", MR_SLICE("application/json")}};
+    size_t line_count = 1;
+    if (own->authorization != NULL)
+        lines[line_count++] = (mr_http_line){"Authorization", mr_slice_text(own->authorization)};
+    if (batch_id != NULL)
+        lines[line_count++] = (mr_http_line){"Idempotency-Key", mr_slice_text(batch_id)};
     snprintf(own->call_url, sizeof own->call_url, "%s%s", own->url, path);
     mr_buffer *const into = call->into;
     call->method = "POST";
     call->url = own->call_url;
     call->lines = lines;
-    call->line_count = own->authorization != NULL ? 2 : 1;
+    call->line_count = line_count;
     if (call->consume != NULL) call->into = &own->refused;
     mr_buffer_reset(&own->refused);
     own->refusal[0] = '\0';
@@ -126,39 +140,38 @@ static mr_code call_once(mr_store_client *own, const char *path, mr_http_call *c
     return refuse(own, call->status, err);
 }
 
-/* Whether the call is to be made again, after a pause that has then been made. `*pause_ms` grows.
- */
-static bool may_repeat(mr_store_client *own, const mr_http_call *call, mr_code code,
-                       int64_t until_ns, int64_t *pause_ms)
+/* How a call went, for the guard. */
+static mr_guard_result result_of(const mr_http_call *call, mr_code code, mr_error *err)
 {
-    const bool answered = call->status >= 400; /* then the answer's code counts, not ours */
-    if (own->options.retry_ms <= 0 || code == MR_OK ||
-        !mr_http_call_may_retry(call, answered ? MR_OK : code))
-        return false;
-    int64_t pause = *pause_ms;
-    if (call->retry_after_s > 0 && call->retry_after_s * 1000 > pause)
-        pause = call->retry_after_s * 1000;
-    if (mr_clock_real_ns() + pause * MR_NS_PER_MS > until_ns) return false;
-    *pause_ms = *pause_ms * 2 < LONGEST_PAUSE_MS ? *pause_ms * 2 : LONGEST_PAUSE_MS;
-    return rest(own, pause, NULL) == MR_OK;
+    return (mr_guard_result){.code = code,
+                             .fault = call->fault,
+                             .retry_after_ns = call->retry_after_s * MR_NS_PER_S,
+                             .err = err};
 }
 
 mr_code mr_store_client_post(mr_store_client *client, const char *path, mr_http_call *call,
                              mr_error *err)
 {
-    return call_once(client, path, call, err);
+    return call_once(client, path, NULL, call, err);
 }
 
-mr_code mr_store_client_rpc(mr_store_client *client, mr_slice request, mr_buffer *answer,
-                            mr_error *err)
+mr_code mr_store_client_rpc(mr_store_client *client, mr_slice request, const char *batch_id,
+                            mr_buffer *answer, mr_error *err)
 {
-    const int64_t until_ns = mr_clock_real_ns() + client->options.retry_ms * MR_NS_PER_MS;
-    for (int64_t pause_ms = FIRST_PAUSE_MS;;) {
+    mr_guard *const guard = client->options.guard;
+    mr_guard_call tries;
+    mr_guard_result result;
+    mr_error ours;
+    if (err == NULL) err = &ours; /* the guard tells what went wrong */
+    mr_guard_begin(guard, &tries);
+    do {
         mr_http_call call = {.body = request, .into = answer};
+        MR_TRY(mr_guard_enter(guard, &tries, err));
         mr_buffer_reset(answer);
-        const mr_code code = call_once(client, "/rpc", &call, err);
-        if (!may_repeat(client, &call, code, until_ns, &pause_ms)) return code;
-    }
+        const mr_code code = call_once(client, "/rpc", batch_id, &call, err);
+        result = result_of(&call, code, err);
+    } while (mr_guard_again(guard, &tries, &result));
+    return result.code;
 }
 
 const char *mr_store_client_refusal(const mr_store_client *client)
@@ -282,27 +295,55 @@ static mr_code write_request(mr_store_client *own, const mr_store_read *read, mr
     return json.failed ? mr_json_out_fail(&json, err) : MR_OK;
 }
 
+/* A page from where the last try ended. */
+static mr_code read_once(mr_store_client *own, mr_store_read *read, mr_http_call *call,
+                         mr_error *err)
+{
+    MR_TRY(write_request(own, read, err));
+    mr_store_split_reset(&own->split);
+    *call = (mr_http_call){
+        .body = mr_buffer_slice(&own->request), .consume = on_answer, .context = own};
+    MR_TRY(call_once(own, "/rpc", NULL, call, err));
+    return mr_store_split_finish(&own->split, err);
+}
+
 mr_code mr_store_client_read(mr_store_client *client, mr_store_read *read, mr_error *err)
 {
-    const int64_t until_ns = mr_clock_real_ns() + client->options.retry_ms * MR_NS_PER_MS;
+    mr_guard *const guard = client->options.guard;
+    mr_guard_call tries;
+    mr_guard_result result;
     client->read = read;
     client->stopped = false;
     read->taken = 0;
-    for (int64_t pause_ms = FIRST_PAUSE_MS;;) {
+    mr_guard_begin(guard, &tries);
+    do {
+        mr_http_call call = {0};
         const uint32_t before = read->taken;
-        MR_TRY(write_request(client, read, err));
-        mr_store_split_reset(&client->split);
-        mr_http_call call = {
-            .body = mr_buffer_slice(&client->request), .consume = on_answer, .context = client};
-        mr_code code = call_once(client, "/rpc", &call, err);
-        if (code == MR_OK) code = mr_store_split_finish(&client->split, err);
-        if (code == MR_OK || client->stopped || read->taken == read->limit) return code;
-        if (read->taken > before) pause_ms = FIRST_PAUSE_MS;
-        if (!may_repeat(client, &call, code, until_ns, &pause_ms)) return code;
-    }
+        MR_TRY(mr_guard_enter(guard, &tries, err));
+        const mr_code code = read_once(client, read, &call, err);
+        result = result_of(&call, code, err);
+        if (client->stopped) result.fault = MR_CLASS_NONE;
+        if (mr_fault_passes(result.fault) && read->taken == read->limit)
+            result = (mr_guard_result){0}; /* all that was asked for came before it broke */
+        if (read->taken > before) mr_guard_got_on(guard, &tries);
+    } while (mr_guard_again(guard, &tries, &result));
+    return result.code;
 }
 
 /* --- Waiting ---------------------------------------------------------------------------------- */
+
+/* Sleeps, in small pieces so that it can be ended. */
+static mr_code rest(mr_store_client *own, int64_t ms, mr_error *err)
+{
+    for (; ms > 0; ms -= PAUSE_MS) {
+        if (own->options.may_go_on != NULL)
+            MR_TRY(own->options.may_go_on(own->options.context, err));
+        const struct timespec nap = {.tv_nsec =
+                                         (long)mr_min_u64((uint64_t)ms, PAUSE_MS) * MR_NS_PER_MS};
+        nanosleep(&nap, NULL);
+    }
+    return MR_OK;
+}
 
 static mr_code may_wait(void *context, mr_error *err)
 {
@@ -360,10 +401,11 @@ static mr_code subscribe(mr_store_client *own, const mr_store_read *read, int64_
 {
     const mr_http_line line = {"Authorization", mr_slice_text(own->authorization)};
     if (own->waiter == NULL) {
-        const mr_http_client_options options = {.ca_file = own->ca_file,
-                                                .insecure = own->options.insecure,
-                                                .may_go_on = may_wait,
-                                                .context = own};
+        mr_http_client_options options = http_options(own);
+        options.idle_ms = 0; /* nothing but a heartbeat may come for long */
+        options.whole_ms = 0;
+        options.may_go_on = may_wait;
+        options.context = own;
         MR_TRY(mr_http_client_open(&options, &own->waiter, err));
     }
     MR_TRY(write_subscription(own, read, stream_position, err));
@@ -437,13 +479,12 @@ mr_code mr_store_client_open(const mr_store_client_options *options, mr_store_cl
     mr_store_split_init(&client->split, "a message of the store", MR_STORE_MESSAGE_BYTES);
     client->split.take = on_element;
     client->split.context = client;
-    const mr_http_client_options http = {.ca_file = options->ca_file,
-                                         .insecure = options->insecure,
-                                         .may_go_on = options->may_go_on,
-                                         .context = options->context};
     mr_code code = take_url(client, options->url, err);
     if (code == MR_OK) code = take_text("Bearer ", options->token, &client->authorization, err);
     if (code == MR_OK) code = take_text("", options->ca_file, &client->ca_file, err);
+    mr_http_client_options http = http_options(client);
+    http.may_go_on = may_go_on;
+    http.context = client;
     if (code == MR_OK) code = mr_http_client_open(&http, &client->http, err);
     if (code != MR_OK)
         mr_store_client_close(client);

@@ -8,14 +8,15 @@
  *     4xx, 5xx         {"error":{"code":"AUTH_UNAUTHORIZED","message":"..."}}
  *
  * Messages are handed over one by one while the answer arrives, so a page may be as large as it
- * likes. A call that found no server, or one that is busy, is repeated for `retry_ms`; a page goes
- * on behind the last message that was taken.
+ * likes. A call that found no server, or one that is busy, is repeated as the guard says; a page
+ * goes on behind the last message that was taken.
  *
  * Thread: a client belongs to one thread. */
 #ifndef MR_CONNECTOR_STORE_CLIENT_H
 #define MR_CONNECTOR_STORE_CLIENT_H
 
 #include "http/client.h"
+#include "remote/guard.h"
 
 #define MR_STORE_PAGE_MAX      10000u              /* the protocol's, of one read */
 #define MR_STORE_MESSAGE_BYTES ((size_t)256 << 20) /* of one message as JSON */
@@ -26,7 +27,10 @@ typedef struct mr_store_client_options {
     const char *token; /* NULL: none is sent */
     const char *ca_file;
     bool insecure;
-    int64_t retry_ms; /* how long a call is repeated; 0: not at all */
+    const char *cert_file, *key_file; /* as in http/client.h; borrowed as long as the client */
+    uint32_t connect_ms, idle_ms, send_idle_ms, unused_s, keep_alive_s; /* likewise; 0: its own */
+    uint64_t whole_ms; /* likewise, of one call; those that wait for messages have no end */
+    mr_guard *guard;   /* borrowed; NULL: no call is repeated */
     mr_code (*may_go_on)(void *context, mr_error *err); /* as in http/client.h */
     void *context;
 } mr_store_client_options;
@@ -42,11 +46,12 @@ void mr_store_client_close(mr_store_client *client);
 /* As errors show it: without user, password and query. */
 const char *mr_store_client_url(const mr_store_client *client);
 
-/* One method, `["name",arg,...]`; a good answer replaces what is in `answer`. Refusals are
- * MR_ERR_CONFLICT (409), MR_ERR_USAGE (401, 403, 404), MR_ERR_INPUT (other 4xx) and MR_ERR_IO
- * (5xx); the text holds the server's code and message. */
+/* One method, `["name",arg,...]`; a good answer replaces what is in `answer`. `batch_id` (may be
+ * NULL) is sent as Idempotency-Key, the same at every try. Refusals are MR_ERR_CONFLICT (409),
+ * MR_ERR_USAGE (401, 403, 404), MR_ERR_INPUT (other 4xx) and MR_ERR_IO (5xx); the text holds the
+ * server's code and message. */
 MR_NODISCARD mr_code mr_store_client_rpc(mr_store_client *client, mr_slice request,
-                                         mr_buffer *answer, mr_error *err);
+                                         const char *batch_id, mr_buffer *answer, mr_error *err);
 /* The code of the last refusal ("STREAM_VERSION_CONFLICT"), empty when there was none. */
 const char *mr_store_client_refusal(const mr_store_client *client);
 

@@ -13,6 +13,7 @@
 #include "core/scan.h"
 #include "core/utf8.h"
 #include "format/json.h"
+#include "remote/batch_id.h"
 
 #define CALL_BYTES       ((size_t)4 << 20) /* of one call; a batch that has more is sent */
 #define CALL_BYTES_MAX   ((size_t)1 << 30)
@@ -48,7 +49,10 @@ typedef struct store_destination {
     mr_buffer lines; /* the present batch as objects */
     mr_buffer names; /* stream and type of one row */
     mr_buffer answer;
-    uint32_t pending;           /* messages in `call` */
+    uint32_t pending;                  /* messages in `call` */
+    uint64_t first_record, first_part; /* of the first of them */
+    mr_slice first_file;
+    char first_id[MR_STORE_ID_BYTES];
     uint64_t last_record, part; /* rows of one record are told apart */
     mr_slice last_file;
     bool any;
@@ -260,12 +264,29 @@ static mr_code explain(const store_destination *own, mr_code code, mr_error *err
     return code;
 }
 
+/* The same at each try, and in a run that is repeated, unless ids are new in every run. */
+static void name_batch(const store_destination *own, char out[MR_BATCH_ID_BYTES + 1])
+{
+    const bool random = own->ids == IDS_RANDOM;
+    const mr_batch_place place = {
+        .feed = mr_slice_text(own->feed),
+        .source = random ? mr_slice_of(own->first_id, sizeof own->first_id) : own->first_file,
+        .first_record = own->first_record,
+        .first_part = own->first_part,
+        .row_count = own->pending,
+    };
+    mr_batch_id_write(out, &place);
+    out[MR_BATCH_ID_BYTES] = '\0';
+}
+
 static mr_code send(store_destination *own, mr_error *err)
 {
+    char batch_id[MR_BATCH_ID_BYTES + 1];
     if (own->pending == 0) return MR_OK;
+    name_batch(own, batch_id);
     MR_TRY(mr_buffer_append(&own->call, MR_SLICE("]]"), err));
     const mr_code code =
-        mr_store_client_rpc(own->client, mr_buffer_slice(&own->call), &own->answer, err);
+        mr_store_client_rpc(own->client, mr_buffer_slice(&own->call), batch_id, &own->answer, err);
     if (code != MR_OK) return explain(own, code, err);
     MR_TRY(read_answer(own, err));
     own->sent += own->pending;
@@ -389,8 +410,13 @@ static mr_code make_id(store_destination *own, const mr_job *job, uint32_t row, 
 static mr_code put_message(store_destination *own, const message *in, mr_error *err)
 {
     mr_json_out json = {.out = &own->call, .comma = own->pending > 0};
-    if (own->pending == 0)
+    if (own->pending == 0) {
         MR_TRY(mr_buffer_append(&own->call, MR_SLICE("[\"batch.write\",["), err));
+        own->first_record = own->last_record;
+        own->first_part = own->part;
+        own->first_file = own->last_file;
+        memcpy(own->first_id, in->id, sizeof in->id);
+    }
     mr_json_open(&json, '[');
     mr_json_text(&json, in->stream);
     mr_json_open(&json, '{');

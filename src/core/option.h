@@ -51,6 +51,7 @@ enum {                              /* mr_option.flags */
        MR_OPTION_IGNORED = 1 << 2,  /* accepted for compatibility, has no effect; `note` says why */
        MR_OPTION_REFUSED = 1 << 3,  /* only its fallback is accepted; `note` says why */
        MR_OPTION_DEPRECATED = 1 << 4, /* works; `note` says what to write instead */
+       MR_OPTION_REMOTE = 1 << 5,     /* has an effect only where something is on another machine */
 };
 
 /* Ends with a zeroed entry. Two names with one value are aliases; the first one is shown. */

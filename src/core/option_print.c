@@ -197,6 +197,7 @@ static const char *status_of(const mr_option *option)
     if ((option->flags & MR_OPTION_IGNORED) != 0) return "no effect";
     if ((option->flags & MR_OPTION_DEPRECATED) != 0) return "deprecated";
     if ((option->flags & MR_OPTION_REQUIRED) != 0) return "required";
+    if ((option->flags & MR_OPTION_REMOTE) != 0) return "remote ends only";
     return NULL;
 }
 

@@ -10,6 +10,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "http/curl_internal.h"
+#include "http/fault.h"
 
 #define WAIT_MS         100 /* between two looks at may_go_on and the idle time */
 #define LINE_BYTES_MAX  ((size_t)64 << 10)
@@ -23,7 +24,7 @@ struct mr_http_client {
     CURLM *multi;
     mr_buffer line; /* scratch for header lines */
     mr_http_client_options options;
-    char *ca_file, *user_agent; /* owned */
+    char *ca_file, *cert_file, *key_file, *user_agent; /* owned */
 
     /* Of the call under way. */
     mr_http_call *call;
@@ -31,6 +32,7 @@ struct mr_http_client {
     mr_error error;
     int64_t moved_ns; /* when a byte last moved */
     curl_off_t moved_bytes;
+    bool sending; /* not all of the request is out */
     char reason[CURL_ERROR_SIZE];
     char shown[200]; /* "POST http://host/path" */
 };
@@ -93,6 +95,7 @@ static size_t on_want(char *to, size_t size, size_t count, void *context)
     size_t len = 0;
     own->code = own->call->produce(own->call->context, to, size * count, &len, &own->error);
     own->moved_ns = mr_clock_ns();
+    own->sending = own->code == MR_OK && len > 0;
     return own->code == MR_OK ? len : CURL_READFUNC_ABORT;
 }
 
@@ -102,6 +105,7 @@ static int on_progress(void *context, MR_UNUSED curl_off_t down_total, curl_off_
     mr_http_client *const own = context;
     if (down + up != own->moved_bytes) {
         own->moved_bytes = down + up;
+        if (own->call->produce == NULL) own->sending = up < (curl_off_t)own->call->body.len;
         own->moved_ns = mr_clock_ns();
     }
     return 0;
@@ -174,6 +178,11 @@ static CURLcode set_fixed(mr_http_client *own)
     SET(CURLOPT_BUFFERSIZE, RECEIVE_BYTES);
     SET(CURLOPT_UPLOAD_BUFFERSIZE, UPLOAD_BYTES);
     SET(CURLOPT_TCP_KEEPALIVE, 1L);
+    if (options->keep_alive_s > 0) {
+        SET(CURLOPT_TCP_KEEPIDLE, (long)options->keep_alive_s);
+        SET(CURLOPT_TCP_KEEPINTVL, (long)options->keep_alive_s);
+    }
+    if (options->unused_s > 0) SET(CURLOPT_MAXAGE_CONN, (long)options->unused_s);
     SET(CURLOPT_USERAGENT, own->user_agent != NULL ? own->user_agent : "millrace/" MR_VERSION);
     SET(CURLOPT_CONNECTTIMEOUT_MS, (long)options->connect_ms);
     SET(CURLOPT_TIMEOUT_MS, (long)options->whole_ms);
@@ -185,6 +194,8 @@ static CURLcode set_fixed(mr_http_client *own)
     SET(CURLOPT_XFERINFOFUNCTION, on_progress);
     SET(CURLOPT_XFERINFODATA, own);
     if (own->ca_file != NULL) SET(CURLOPT_CAINFO, own->ca_file);
+    if (own->cert_file != NULL) SET(CURLOPT_SSLCERT, own->cert_file);
+    if (own->key_file != NULL) SET(CURLOPT_SSLKEY, own->key_file);
     if (options->insecure) {
         SET(CURLOPT_SSL_VERIFYPEER, 0L);
         SET(CURLOPT_SSL_VERIFYHOST, 0L);
@@ -218,7 +229,8 @@ static mr_code may_wait(mr_http_client *own, mr_error *err)
     const mr_http_client_options *const options = &own->options;
     if (options->may_go_on != NULL) MR_TRY(options->may_go_on(options->context, err));
     const int64_t idle_ms = (mr_clock_ns() - own->moved_ns) / MR_NS_PER_MS;
-    if (idle_ms <= options->idle_ms) return MR_OK;
+    if (idle_ms <= (own->sending ? options->send_idle_ms : options->idle_ms)) return MR_OK;
+    own->call->fault = MR_CLASS_TRANSIENT;
     return mr_fail(err, MR_ERR_IO, "%s: nothing was heard of the server for %.1f s", own->shown,
                    (double)idle_ms / 1000);
 }
@@ -271,6 +283,28 @@ static bool is_bad_url(CURLcode rc, const char *reason)
             (strstr(reason, "not supported") != NULL || strstr(reason, "disabled") != NULL));
 }
 
+/* What kind of trouble libcurl's result is; those not here are broken connections and answers. */
+static mr_fault_class fault_of(mr_http_client *own, CURLcode rc)
+{
+    long error_number = 0;
+    switch (rc) {
+    case CURLE_OK:
+    case CURLE_OUT_OF_MEMORY: return MR_CLASS_NONE;
+    case CURLE_URL_MALFORMAT:
+    case CURLE_UNSUPPORTED_PROTOCOL:
+    case CURLE_WEIRD_SERVER_REPLY:
+    case CURLE_PEER_FAILED_VERIFICATION:
+    case CURLE_SSL_CACERT_BADFILE:
+    case CURLE_SSL_CERTPROBLEM:
+    case CURLE_SSL_ISSUER_ERROR:
+    case CURLE_LOGIN_DENIED: return MR_CLASS_PERMANENT;
+    case CURLE_COULDNT_CONNECT:
+        own->curl->easy_getinfo(own->easy, CURLINFO_OS_ERRNO, &error_number);
+        return error_number != 0 ? mr_fault_of_errno((int)error_number) : MR_CLASS_TRANSIENT;
+    default: return MR_CLASS_TRANSIENT;
+    }
+}
+
 /* A sentence for what libcurl found. */
 static mr_code explain(mr_http_client *own, CURLcode rc, mr_error *err)
 {
@@ -295,6 +329,10 @@ static mr_code explain(mr_http_client *own, CURLcode rc, mr_error *err)
                        "%s: the server's certificate is not trusted (%s); name the file of the "
                        "authority that signed it",
                        own->shown, reason);
+    case CURLE_SSL_CERTPROBLEM:
+        return mr_fail(err, MR_ERR_USAGE,
+                       "%s: the client certificate '%s' or its key cannot be used (%s)", own->shown,
+                       own->cert_file != NULL ? own->cert_file : "", reason);
     case CURLE_SSL_CACERT_BADFILE:
         return mr_fail(err, MR_ERR_USAGE,
                        "%s: the file of certificate authorities '%s' cannot be "
@@ -321,7 +359,7 @@ static void note_results(mr_http_client *own)
     own->curl->easy_getinfo(own->easy, CURLINFO_RETRY_AFTER, &retry_after);
     own->curl->easy_getinfo(own->easy, CURLINFO_CONTENT_TYPE, &type);
     call->status = (unsigned)status;
-    call->retry_after_s = retry_after;
+    call->retry_after_s = retry_after > 0 ? retry_after : 0;
     snprintf(call->content_type, sizeof call->content_type, "%s", type != NULL ? type : "");
 }
 
@@ -329,6 +367,7 @@ static mr_code transfer(mr_http_client *own, struct curl_slist *list, mr_error *
 {
     const mr_curl *const curl = own->curl;
     CURLcode rc = set_call(own, list);
+    if (rc != CURLE_OK) own->call->fault = fault_of(own, rc);
     if (rc != CURLE_OK) return explain(own, rc, err);
     if (curl->multi_add_handle(own->multi, own->easy) != CURLM_OK)
         return mr_fail(err, MR_ERR_NOMEM, "%s: out of memory", own->shown);
@@ -340,6 +379,9 @@ static mr_code transfer(mr_http_client *own, struct curl_slist *list, mr_error *
         return own->code;
     }
     MR_TRY(code);
+    own->call->fault =
+        rc == CURLE_OK ? mr_http_fault_of_status(own->call->status, own->call->retry_after_s > 0)
+                       : fault_of(own, rc);
     return rc == CURLE_OK ? MR_OK : explain(own, rc, err);
 }
 
@@ -350,11 +392,13 @@ mr_code mr_http_client_call(mr_http_client *client, mr_http_call *call, mr_error
     snprintf(client->shown, sizeof client->shown, "%s %s", method_of(call), url);
     call->status = 0;
     call->retry_after_s = 0;
+    call->fault = MR_CLASS_NONE;
     call->content_type[0] = '\0';
     client->call = call;
     client->code = MR_OK;
     client->reason[0] = '\0';
     client->moved_bytes = 0;
+    client->sending = call->body.len > 0 || call->produce != NULL;
     client->moved_ns = mr_clock_ns();
     struct curl_slist *list = NULL;
     mr_code code = add_lines(client, &list, err);
@@ -362,21 +406,6 @@ mr_code mr_http_client_call(mr_http_client *client, mr_http_call *call, mr_error
     client->curl->slist_free_all(list);
     client->call = NULL;
     return code;
-}
-
-bool mr_http_call_may_retry(const mr_http_call *call, mr_code code)
-{
-    if (code != MR_OK) return code == MR_ERR_IO;
-    switch (call->status) {
-    case 408:
-    case 425:
-    case 429:
-    case 500:
-    case 502:
-    case 503:
-    case 504: return true;
-    default: return false;
-    }
 }
 
 /* --- Opening ---------------------------------------------------------------------------------- */
@@ -396,6 +425,8 @@ static mr_code prepare(mr_http_client *own, mr_error *err)
 {
     MR_TRY(mr_curl_load(&own->curl, err));
     MR_TRY(copy_text(own->options.ca_file, &own->ca_file, err));
+    MR_TRY(copy_text(own->options.cert_file, &own->cert_file, err));
+    MR_TRY(copy_text(own->options.key_file, &own->key_file, err));
     MR_TRY(copy_text(own->options.user_agent, &own->user_agent, err));
     own->easy = own->curl->easy_init();
     own->multi = own->curl->multi_init();
@@ -415,6 +446,7 @@ mr_code mr_http_client_open(const mr_http_client_options *options, mr_http_clien
     client->options = *options;
     if (client->options.connect_ms == 0) client->options.connect_ms = MR_HTTP_CLIENT_CONNECT_MS;
     if (client->options.idle_ms == 0) client->options.idle_ms = MR_HTTP_CLIENT_IDLE_MS;
+    if (client->options.send_idle_ms == 0) client->options.send_idle_ms = client->options.idle_ms;
     mr_buffer_init(&client->line, "a request's header", LINE_BYTES_MAX);
     const mr_code code = prepare(client, err);
     if (code != MR_OK)
@@ -431,6 +463,8 @@ void mr_http_client_close(mr_http_client *client)
     if (client->multi != NULL) client->curl->multi_cleanup(client->multi);
     mr_buffer_done(&client->line);
     mr_mem_free(client->ca_file);
+    mr_mem_free(client->cert_file);
+    mr_mem_free(client->key_file);
     mr_mem_free(client->user_agent);
     mr_mem_free(client);
 }

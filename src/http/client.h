@@ -27,16 +27,22 @@
 
 #include "core/buffer.h"
 #include "http/request.h"
+#include "remote/fault.h"
 
 #define MR_HTTP_CLIENT_CONNECT_MS 10000
 #define MR_HTTP_CLIENT_IDLE_MS    60000
 
 typedef struct mr_http_client_options {
-    uint32_t connect_ms;    /* name, connection and TLS; 0: MR_HTTP_CLIENT_CONNECT_MS */
-    uint32_t idle_ms;       /* without a byte in either direction; 0: MR_HTTP_CLIENT_IDLE_MS */
-    uint64_t whole_ms;      /* from the call to the answer's last byte; 0: no limit */
-    const char *ca_file;    /* PEM: who may sign the server's certificate; NULL: the system's */
-    bool insecure;          /* any certificate will do */
+    uint32_t connect_ms;   /* name, connection and TLS; 0: MR_HTTP_CLIENT_CONNECT_MS */
+    uint32_t idle_ms;      /* without a byte in either direction; 0: MR_HTTP_CLIENT_IDLE_MS */
+    uint32_t send_idle_ms; /* the same while the request is being sent; 0: as idle_ms */
+    uint32_t unused_s;     /* a kept connection is not used again after this; 0: libcurl's 118 */
+    uint32_t keep_alive_s; /* between probes of an idle connection; 0: libcurl's 60 */
+    uint64_t whole_ms;     /* from the call to the answer's last byte; 0: no limit */
+    const char *ca_file;   /* PEM: who may sign the server's certificate; NULL: the system's */
+    bool insecure;         /* any certificate will do */
+    const char *cert_file; /* PEM: a certificate to show to the server, and its key; NULL: none */
+    const char *key_file;
     const char *user_agent; /* NULL: millrace/VERSION */
     /* Asked several times a second while a call waits; its error ends the call. May be NULL. */
     mr_code (*may_go_on)(void *context, mr_error *err);
@@ -58,8 +64,10 @@ typedef struct mr_http_call {
     /* Otherwise the answer is appended here; MR_ERR_LIMIT beyond its `max`. NULL: thrown away. */
     mr_buffer *into;
     /* results */
-    unsigned status;       /* 0 when there was none */
-    int64_t retry_after_s; /* as the Retry-After header asks; 0: it does not */
+    unsigned status; /* 0 when there was none */
+    int64_t
+        retry_after_s; /* as the Retry-After header asks, in seconds or by date; 0: it does not */
+    mr_fault_class fault;  /* of the answer, or of there being none */
     char content_type[64]; /* cut; empty when there is none */
 } mr_http_call;
 
@@ -75,10 +83,6 @@ void mr_http_client_close(mr_http_client *client);
  * a malformed URL, header or CA file, or a certificate that is not trusted; else as a callback
  * said. Results are set either way, as far as they are known. */
 MR_NODISCARD mr_code mr_http_client_call(mr_http_client *client, mr_http_call *call, mr_error *err);
-
-/* Whether the same call may succeed later without anybody's doing: no answer (an MR_ERR_IO), or
- * one of 408, 425, 429, 500, 502, 503 and 504. `code` is what the call returned. */
-bool mr_http_call_may_retry(const mr_http_call *call, mr_code code);
 
 /* `url` without user, password, query and fragment, as errors show it; cut to fit. */
 void mr_http_url_shown(const char *url, char *out, size_t size);

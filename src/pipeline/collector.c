@@ -219,6 +219,7 @@ static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
     const mr_destination_ops *destination = c->config->destination;
     const uint32_t refused = job->refused.count;
     if (job->code != MR_OK) return fail_in_piece(job, err);
+    if (c->config->pace != NULL) MR_TRY(c->config->pace(c->config->pace_context, job, err));
     MR_TRY(destination->write(c->config->destination_state, job, err));
     if (destination->encode == NULL) {
         mr_job_place_refused(job, refused);

@@ -45,6 +45,11 @@ mr_code mr_config_note_add(mr_pipeline_config *config, bool warning, mr_error *e
     return MR_OK;
 }
 
+double mr_config_rate(const mr_pipeline_config *config)
+{
+    return config->reliability.rate_enabled ? config->reliability.rate_per_second : 0;
+}
+
 /* ---- files ---- */
 
 typedef struct loader {
@@ -353,17 +358,26 @@ static uint32_t cpu_count(void)
     return count > 0 ? (uint32_t)count : 1;
 }
 
+bool mr_config_has_remote(const mr_pipeline_config *config)
+{
+    return mr_endpoint_is_remote(&config->source) || mr_endpoint_is_remote(&config->destination);
+}
+
 static mr_code note_ignored(mr_pipeline_config *config, mr_error *err)
 {
+    const bool remote = mr_config_has_remote(config);
     for (uint32_t i = 0; i < config->options.count; i++) {
         const mr_option *option = &mr_config_table[i];
         const mr_option_state *state = &config->options.states[i];
-        if ((option->flags & MR_OPTION_IGNORED) == 0 || state->origin == MR_ORIGIN_DEFAULT)
+        const bool unused = !remote && (option->flags & MR_OPTION_REMOTE) != 0;
+        if (state->origin == MR_ORIGIN_DEFAULT ||
+            ((option->flags & MR_OPTION_IGNORED) == 0 && !unused))
             continue;
         if (strcmp(option->name, "type") == 0 || strcmp(option->name, "description") == 0) continue;
         MR_TRY(mr_config_note_add(config, false, err, "%s: %s has no effect: %s",
                                   state->where != NULL ? state->where : "configuration",
-                                  option->name, option->note));
+                                  option->name,
+                                  unused ? "neither end is on another machine" : option->note));
     }
     return MR_OK;
 }

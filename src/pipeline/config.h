@@ -22,6 +22,7 @@
 #include "core/tree.h"
 #include "pipeline/declared.h"
 #include "pipeline/endpoint.h"
+#include "remote/breaker.h"
 
 #define MR_CONFIG_STREAMING_BATCH_MAX  10000 /* larger batches contradict streaming_mode */
 #define MR_CONFIG_STREAMING_BATCH_SIZE 1000  /* used instead when that is allowed */
@@ -42,6 +43,13 @@ typedef enum mr_delivery {
     MR_DELIVERY_AT_LEAST_ONCE,
     MR_DELIVERY_EXACTLY_ONCE,
 } mr_delivery;
+
+/* What a rate limit counts. */
+typedef enum mr_rate_unit {
+    MR_RATE_RECORDS, /* that go to the destination */
+    MR_RATE_BYTES,   /* of the source's text, or of the cells where it has none */
+    MR_RATE_REQUESTS /* to each end on another machine */
+} mr_rate_unit;
 
 typedef enum mr_lossy {
     MR_LOSSY_REFUSE, /* a record that would lose something is rejected */
@@ -120,8 +128,13 @@ typedef struct mr_pipeline_config {
     } timeouts;
     struct {
         uint64_t retry_attempts;
-        int64_t retry_delay_ns, max_retry_delay_ns;
+        int64_t retry_delay_ns, max_retry_delay_ns, retry_deadline_ns;
         double retry_multiplier, retry_jitter;
+        mr_breaker_options breaker;
+        double rate_per_second; /* 0 = no limit; see mr_config_rate() */
+        uint64_t rate_burst;    /* 0 = twice the rate */
+        mr_rate_unit rate_unit;
+        bool rate_enabled;
         mr_delivery delivery;
         const char *dead_letter_path; /* NULL = beside the destination */
         uint64_t dead_letter_max;     /* entries of a file; 0 = any number */
@@ -144,6 +157,10 @@ typedef struct mr_pipeline_config {
         const char *metrics_address; /* after mr_config_finish(): NULL = no endpoint */
     } observability;
     struct {
+        bool skip_verify;
+        const char *ca_file, *cert_file, *key_file; /* PEM; NULL = none given */
+    } security;
+    struct {
         bool enable;
         const char *algorithm;
         uint32_t level;
@@ -165,7 +182,6 @@ typedef struct mr_pipeline_config {
     bool in_place, dry_run, allow_conflicts;
     /* Where keys without effect are parsed to; never read. */
     _Alignas(16) char ignored[MR_OPTION_PARSED_BYTES];
-    mr_option_map ignored_tls, ignored_auth;
 } mr_pipeline_config;
 
 /* Every key of a pipeline file, as dotted paths into mr_pipeline_config. */
@@ -201,6 +217,12 @@ MR_NODISCARD mr_code mr_config_load_pipeline(mr_pipeline_config *config, const c
                                              mr_option_origin origin, mr_error *err);
 MR_NODISCARD mr_code mr_config_load_end(mr_pipeline_config *config, mr_endpoint *end,
                                         const char *path, mr_option_origin origin, mr_error *err);
+
+/* True if an end is on another machine, or may be. */
+bool mr_config_has_remote(const mr_pipeline_config *config);
+
+/* Units of the rate limit a second; 0 = none. */
+double mr_config_rate(const mr_pipeline_config *config);
 
 /* Which ends a command needs. */
 enum { MR_CONFIG_SOURCE = 1, MR_CONFIG_DESTINATION = 2 };

@@ -16,9 +16,8 @@
 #define IGNORED(because) AT(ignored), .flags = MR_OPTION_IGNORED, .note = (because)
 #define REFUSED(because) AT(ignored), .flags = MR_OPTION_REFUSED, .note = (because)
 
-#define NO_REMOTE "file connectors make no network requests"
-#define ARENAS    "arenas and buffers size themselves"
-#define LATER     "not built in this version"
+#define ARENAS "arenas and buffers size themselves"
+#define LATER  "not built in this version"
 
 static const mr_option_choice storage_modes[] = {{"hybrid", MR_STORAGE_HYBRID},
                                                  {"row", MR_STORAGE_ROW},
@@ -49,6 +48,8 @@ static const mr_option_choice log_levels[] = {{"trace", MR_LOG_TRACE},
                                               {0}};
 static const mr_option_choice log_formats[] = {
     {"text", MR_LOG_AS_TEXT}, {"json", MR_LOG_AS_JSON}, {0}};
+static const mr_option_choice rate_units[] = {
+    {"records", MR_RATE_RECORDS}, {"bytes", MR_RATE_BYTES}, {"requests", MR_RATE_REQUESTS}, {0}};
 static const mr_option_choice losses[] = {
     {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
@@ -172,7 +173,7 @@ const mr_option mr_config_table[] = {
 
     {.name = "performance.batch_size", .aliases = "batch_size", COUNT_OR_AUTO(performance.batch_size), .fallback = "auto", .help = "records handed on at a time; auto is by bytes for CSV and JSON and 1000 elsewhere"},
     {.name = "performance.workers", .aliases = "workers", WORKER_COUNT(performance.workers), .fallback = "auto", .help = "threads that parse and write records; auto is one per CPU; results do not depend on it"},
-    {.name = "performance.max_concurrency", .aliases = "max_concurrency", WORKER_COUNT(performance.max_concurrency), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "auto", .help = "concurrent requests to a destination; auto is twice the CPUs"},
+    {.name = "performance.max_concurrency", .aliases = "max_concurrency", WORKER_COUNT(performance.max_concurrency), .flags = MR_OPTION_IGNORED, .note = "requests to an end are made one after the other", .fallback = "auto", .help = "concurrent requests to a destination; auto is twice the CPUs"},
     {.name = "performance.flush_interval", .aliases = "flush_interval", .type = MR_OPTION_DURATION_NS, AT(performance.flush_interval_ns), .fallback = "10s", .range = {1, 3600 * SECOND}, .help = "a batch waits no longer than this for more records"},
     {.name = "performance.memory_limit_mb", .aliases = "performance.memory_limit memory_limit_mb memory_limit memory.max_memory", PARSED(parse_memory, performance.memory_limit_bytes, "MiB (1024) or a size (512MiB), at least 16MiB"), .fallback = "1024", .help = "ceiling for store, queues and buffers together"},
     {.name = "performance.streaming_mode", .aliases = "streaming_mode", .type = MR_OPTION_BOOL, AT(performance.streaming_mode), .fallback = "false", .help = "each record leaves as soon as it can; row storage"},
@@ -211,22 +212,23 @@ const mr_option mr_config_table[] = {
     {.name = "reliability.accept_rejects", .aliases = "accept_rejects", .type = MR_OPTION_BOOL, AT(reliability.accept_rejects), .fallback = "false", .help = "exit with 0, not 3, when records were rejected"},
     {.name = "reliability.fail_fast", .aliases = "fail_fast", .type = MR_OPTION_BOOL, AT(reliability.fail_fast), .fallback = "false", .help = "end the run with code 4 at the first rejected record"},
     {.name = "reliability.delivery", .aliases = "delivery", .type = MR_OPTION_ENUM, AT(reliability.delivery), .choices = deliveries, .fallback = "auto", .help = "the guarantee wanted; auto is the best the destination can give"},
-    {.name = "reliability.retry_attempts", .aliases = "reliability.max_retries", .type = MR_OPTION_U64, AT(reliability.retry_attempts), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "3", .range = {0, 1000}, .help = "retries after the first try"},
-    {.name = "reliability.retry_delay", .type = MR_OPTION_DURATION_NS, AT(reliability.retry_delay_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "1s", .help = "before the first retry"},
-    {.name = "reliability.retry_multiplier", .type = MR_OPTION_F64, AT(reliability.retry_multiplier), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "2.0", .range = {1, 100}, .help = "each further delay is longer by this"},
-    {.name = "reliability.max_retry_delay", .aliases = "reliability.retry_max_delay", .type = MR_OPTION_DURATION_NS, AT(reliability.max_retry_delay_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "60s", .help = "the longest delay"},
-    {.name = "reliability.retry_jitter", .type = MR_OPTION_F64, AT(reliability.retry_jitter), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "0.25", .range = {0, 1}, .help = "random part of a delay, up and down"},
-    {.name = "reliability.circuit_breaker", .aliases = "reliability.circuit_breaker.enabled", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(NO_REMOTE), .help = "stop asking a remote end that keeps failing"},
-    {.name = "reliability.circuit_breaker.threshold", .type = MR_OPTION_U64, .fallback = "5", IGNORED(NO_REMOTE), .help = "failures in a row that open it"},
-    {.name = "reliability.circuit_breaker.success_threshold", .type = MR_OPTION_U64, .fallback = "3", IGNORED(NO_REMOTE), .help = "successes that close it"},
-    {.name = "reliability.circuit_breaker.timeout", .type = MR_OPTION_DURATION_NS, .fallback = "30s", IGNORED(NO_REMOTE), .help = "how long it stays open"},
-    {.name = "reliability.circuit_breaker.half_open_requests", .type = MR_OPTION_U64, .fallback = "5", IGNORED(NO_REMOTE), .help = "requests let through to try"},
-    {.name = "reliability.circuit_breaker.min_requests", .type = MR_OPTION_U64, .fallback = "20", IGNORED(NO_REMOTE), .help = "requests before a failure rate counts"},
-    {.name = "reliability.rate_limit_per_sec", .aliases = "reliability.rate_limit.requests_per_second", .type = MR_OPTION_U64, .fallback = "0", REFUSED("rate limits are " LATER), .help = "records or requests per second; 0 is no limit"},
-    {.name = "reliability.rate_limit.enabled", .type = MR_OPTION_BOOL, .fallback = "false", REFUSED("rate limits are " LATER), .help = "limit the rate"},
-    {.name = "reliability.rate_limit.burst", .type = MR_OPTION_U64, .fallback = "0", REFUSED("rate limits are " LATER), .help = "records above the rate at once"},
-    {.name = "reliability.rate_limit.unit", .type = MR_OPTION_TEXT, .fallback = "records", IGNORED("there is no rate limit"), .help = "what the rate counts"},
-    {.name = "reliability.health_check", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(NO_REMOTE), .help = "ask remote ends whether they are well"},
+    {.name = "reliability.retry_attempts", .aliases = "reliability.max_retries", .type = MR_OPTION_U64, AT(reliability.retry_attempts), .flags = MR_OPTION_REMOTE, .fallback = "3", .range = {0, 1000}, .help = "retries of a request or batch of a remote end after the first try"},
+    {.name = "reliability.retry_delay", .type = MR_OPTION_DURATION_NS, AT(reliability.retry_delay_ns), .flags = MR_OPTION_REMOTE, .fallback = "1s", .range = {0, 3600 * SECOND}, .help = "before the first retry"},
+    {.name = "reliability.retry_multiplier", .type = MR_OPTION_F64, AT(reliability.retry_multiplier), .flags = MR_OPTION_REMOTE, .fallback = "2.0", .range = {1, 100}, .help = "each further delay is longer by this"},
+    {.name = "reliability.max_retry_delay", .aliases = "reliability.retry_max_delay", .type = MR_OPTION_DURATION_NS, AT(reliability.max_retry_delay_ns), .flags = MR_OPTION_REMOTE, .fallback = "60s", .range = {0, 24 * 3600 * SECOND}, .help = "the longest delay, unless the server asks for a longer one"},
+    {.name = "reliability.retry_jitter", .type = MR_OPTION_F64, AT(reliability.retry_jitter), .flags = MR_OPTION_REMOTE, .fallback = "0.25", .range = {0, 1}, .help = "random part of a delay, up and down"},
+    {.name = "reliability.retry_deadline", .type = MR_OPTION_DURATION_NS, AT(reliability.retry_deadline_ns), .flags = MR_OPTION_REMOTE, .fallback = "10m", .range = {0, 24 * 3600 * SECOND}, .help = "no retry begins later than this after the first try; 0 is no limit"},
+    {.name = "reliability.circuit_breaker", .aliases = "reliability.circuit_breaker.enabled", .type = MR_OPTION_BOOL, AT(reliability.breaker.enabled), .flags = MR_OPTION_REMOTE, .fallback = "true", .help = "pause before asking a remote end that keeps failing"},
+    {.name = "reliability.circuit_breaker.threshold", .type = MR_OPTION_U32, AT(reliability.breaker.threshold), .flags = MR_OPTION_REMOTE, .fallback = "5", .range = {1, 1000000}, .help = "failures in a row that open it"},
+    {.name = "reliability.circuit_breaker.success_threshold", .type = MR_OPTION_U32, AT(reliability.breaker.success_threshold), .flags = MR_OPTION_REMOTE, .fallback = "3", .range = {1, 1000000}, .help = "successes that close it again"},
+    {.name = "reliability.circuit_breaker.timeout", .type = MR_OPTION_DURATION_NS, AT(reliability.breaker.open_ns), .flags = MR_OPTION_REMOTE, .fallback = "30s", .range = {SECOND / 1000, 24 * 3600 * SECOND}, .help = "how long it stays open"},
+    {.name = "reliability.circuit_breaker.half_open_requests", .type = MR_OPTION_U32, AT(reliability.breaker.half_open_requests), .flags = MR_OPTION_REMOTE, .fallback = "5", .range = {1, 1000000}, .help = "requests let through to see whether the end is well"},
+    {.name = "reliability.circuit_breaker.min_requests", .type = MR_OPTION_U32, AT(reliability.breaker.min_requests), .flags = MR_OPTION_REMOTE, .fallback = "20", .range = {1, 1000000}, .help = "requests within a minute before a share of failures of more than a half opens it"},
+    {.name = "reliability.rate_limit_per_sec", .aliases = "rate_limit reliability.rate_limit.requests_per_second reliability.rate_limit.per_second", .type = MR_OPTION_F64, AT(reliability.rate_per_second), .fallback = "0", .range = AT_LEAST(0), .help = "records, bytes or requests a second, as rate_limit.unit says; 0 is no limit"},
+    {.name = "reliability.rate_limit.enabled", .type = MR_OPTION_BOOL, AT(reliability.rate_enabled), .fallback = "true", .help = "false sets a given rate out of force"},
+    {.name = "reliability.rate_limit.burst", .type = MR_OPTION_U64, AT(reliability.rate_burst), .fallback = "0", .help = "how many may go at once after a pause; 0 is twice the rate"},
+    {.name = "reliability.rate_limit.unit", .type = MR_OPTION_ENUM, AT(reliability.rate_unit), .choices = rate_units, .fallback = "records", .help = "what the rate counts: records or bytes on their way to the destination, or requests to each remote end"},
+    {.name = "reliability.health_check", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("remote ends are asked when they are opened, and every failure is seen"), .help = "ask remote ends whether they are well"},
     {.name = "reliability.checkpoint.dir", .aliases = "state_dir", .type = MR_OPTION_TEXT, REFUSED("checkpoints are " LATER), .help = "where checkpoints are kept"},
     {.name = "reliability.checkpoint.interval", .type = MR_OPTION_DURATION_NS, .fallback = "10s", REFUSED("checkpoints are " LATER), .help = "time between checkpoints"},
     {.name = "reliability.checkpoint.records", .type = MR_OPTION_U64, .fallback = "1000000", REFUSED("checkpoints are " LATER), .help = "records between checkpoints"},
@@ -251,12 +253,12 @@ const mr_option mr_config_table[] = {
     {.name = "observability.logging.output", .type = MR_OPTION_TEXT, .fallback = "stderr", IGNORED("logs go to log_file, or without one to standard error"), .help = "where logs go"},
     {.name = "observability.log_file", .aliases = "log_file observability.logging.file_path", .type = MR_OPTION_TEXT, AT(observability.log_path), .help = "messages are appended to this file, not shown"},
 
-    {.name = "timeouts.request", .type = MR_OPTION_DURATION_NS, AT(timeouts.request_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "one request"},
-    {.name = "timeouts.connection", .type = MR_OPTION_DURATION_NS, AT(timeouts.connection_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "10s", .help = "connecting"},
-    {.name = "timeouts.idle", .type = MR_OPTION_DURATION_NS, AT(timeouts.idle_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "5m", .help = "an unused connection"},
-    {.name = "timeouts.read_timeout", .aliases = "timeouts.read", .type = MR_OPTION_DURATION_NS, AT(timeouts.read_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "waiting for data"},
-    {.name = "timeouts.write_timeout", .aliases = "timeouts.write", .type = MR_OPTION_DURATION_NS, AT(timeouts.write_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "waiting to send"},
-    {.name = "timeouts.keep_alive", .aliases = "timeouts.keepalive", .type = MR_OPTION_DURATION_NS, AT(timeouts.keep_alive_ns), .flags = MR_OPTION_IGNORED, .note = NO_REMOTE, .fallback = "30s", .help = "between keep-alive probes"},
+    {.name = "timeouts.request", .type = MR_OPTION_DURATION_NS, AT(timeouts.request_ns), .flags = MR_OPTION_REMOTE, .fallback = "30s", .range = {0, 24 * 3600 * SECOND}, .help = "one request of a remote end with its answer; 0 is no limit"},
+    {.name = "timeouts.connection", .type = MR_OPTION_DURATION_NS, AT(timeouts.connection_ns), .flags = MR_OPTION_REMOTE, .fallback = "10s", .range = {SECOND / 1000, 3600 * SECOND}, .help = "connecting to a remote end, TLS included"},
+    {.name = "timeouts.idle", .type = MR_OPTION_DURATION_NS, AT(timeouts.idle_ns), .flags = MR_OPTION_REMOTE, .fallback = "5m", .range = {SECOND, 24 * 3600 * SECOND}, .help = "a connection that was not used for so long is not used again"},
+    {.name = "timeouts.read_timeout", .aliases = "timeouts.read", .type = MR_OPTION_DURATION_NS, AT(timeouts.read_ns), .flags = MR_OPTION_REMOTE, .fallback = "30s", .range = {SECOND / 1000, 3600 * SECOND}, .help = "nothing comes from a remote end that is to answer"},
+    {.name = "timeouts.write_timeout", .aliases = "timeouts.write", .type = MR_OPTION_DURATION_NS, AT(timeouts.write_ns), .flags = MR_OPTION_REMOTE, .fallback = "30s", .range = {SECOND / 1000, 3600 * SECOND}, .help = "a remote end takes nothing of what is sent to it"},
+    {.name = "timeouts.keep_alive", .aliases = "timeouts.keepalive", .type = MR_OPTION_DURATION_NS, AT(timeouts.keep_alive_ns), .flags = MR_OPTION_REMOTE, .fallback = "30s", .range = {SECOND, 3600 * SECOND}, .help = "between keep-alive probes of a connection"},
     {.name = "timeouts.shutdown_grace", .type = MR_OPTION_DURATION_NS, AT(timeouts.shutdown_grace_ns), .flags = MR_OPTION_IGNORED, .note = "an interrupted run of file connectors stops at once", .fallback = "30s", .help = "time to finish when interrupted"},
 
     {.name = "advanced.enable_compression", .type = MR_OPTION_BOOL, AT(compression.enable), .fallback = "false", .help = "compress the destination with compression_algorithm"},
@@ -282,14 +284,13 @@ const mr_option mr_config_table[] = {
     {.name = "memory.list_element_multiplier", .type = MR_OPTION_U64, .fallback = "5", IGNORED(ARENAS), .help = "size hint for lists"},
     {.name = "memory.pre_warm_pools", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(ARENAS), .help = "fill pools at the start"},
 
-    {.name = "security.enable_tls", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED(NO_REMOTE), .help = "encrypt connections"},
-    {.name = "security.tls_skip_verify", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED(NO_REMOTE), .help = "accept any certificate"},
-    {.name = "security.auth_type", .type = MR_OPTION_TEXT, .fallback = "", IGNORED(NO_REMOTE), .help = "kind of login"},
-    {.name = "security.certificate_path", .type = MR_OPTION_TEXT, IGNORED(NO_REMOTE), .help = "client certificate"},
-    {.name = "security.key_path", .type = MR_OPTION_TEXT, IGNORED(NO_REMOTE), .help = "client key"},
-    {.name = "security.ca_path", .type = MR_OPTION_TEXT, IGNORED(NO_REMOTE), .help = "authorities trusted"},
-    {.name = "security.tls", .type = MR_OPTION_MAP, AT(ignored_tls), .flags = MR_OPTION_IGNORED | MR_OPTION_SECRET, .note = NO_REMOTE, .help = "TLS settings"},
-    {.name = "security.auth", .type = MR_OPTION_MAP, AT(ignored_auth), .flags = MR_OPTION_IGNORED | MR_OPTION_SECRET, .note = NO_REMOTE, .help = "login settings"},
+    {.name = "security.enable_tls", .aliases = "security.tls.enabled tls.enabled", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("the scheme of a URL says it: https or http"), .help = "encrypt connections"},
+    {.name = "security.tls_skip_verify", .aliases = "security.tls.skip_verify security.tls.insecure_skip_verify tls.skip_verify tls.insecure_skip_verify", .type = MR_OPTION_BOOL, AT(security.skip_verify), .flags = MR_OPTION_REMOTE, .fallback = "false", .help = "accept any certificate of a remote end"},
+    {.name = "security.ca_path", .aliases = "security.tls.ca_path security.tls.ca_file tls.ca_path tls.ca_file", .type = MR_OPTION_TEXT, AT(security.ca_file), .flags = MR_OPTION_REMOTE, .help = "PEM file of who may have signed the certificate of a remote end; without it the system's"},
+    {.name = "security.certificate_path", .aliases = "security.tls.certificate_path security.tls.cert_file tls.certificate_path tls.cert_file", .type = MR_OPTION_TEXT, AT(security.cert_file), .flags = MR_OPTION_REMOTE, .help = "PEM file of a certificate to show to remote ends"},
+    {.name = "security.key_path", .aliases = "security.tls.key_path security.tls.key_file tls.key_path tls.key_file", .type = MR_OPTION_TEXT, AT(security.key_file), .flags = MR_OPTION_REMOTE, .help = "PEM file of its private key"},
+    {.name = "security.auth_type", .type = MR_OPTION_TEXT, .fallback = "", IGNORED("the options of a connector say how it logs in"), .help = "kind of login"},
+    {.name = "security.auth", .aliases = "auth", .type = MR_OPTION_MAP, REFUSED("write auth inside source or destination"), .help = "in an end: settings of its connector, and type"},
     {.name = "security.credentials", .type = MR_OPTION_MAP, REFUSED("write credentials inside source or destination"), .help = "in an end: settings of its connector"},
 
     {.name = "transforms", .type = MR_OPTION_LIST, REFUSED("use select, rename, limit and sample; expressions are " LATER), .help = "steps between source and destination"},

@@ -124,8 +124,8 @@ MR_TEST(a_pipeline_file_fills_everything)
     MR_EXPECT_I64(c->timeout_ns, ==, 3600000000000);
     MR_EXPECT_I64(c->lossy, ==, MR_LOSSY_ALLOW);
     MR_EXPECT_TEXT(c->notes->next->text,
-                   "p.yaml:17:74: reliability.circuit_breaker has no effect: file "
-                   "connectors make no network requests");
+                   "p.yaml:17:74: reliability.circuit_breaker has no effect: neither "
+                   "end is on another machine");
     mr_arena_done(&f.arena);
 }
 
@@ -208,9 +208,8 @@ MR_TEST(wrong_files_are_refused_with_their_place)
          "float, number, date, time, timestamp, uuid, string, bytes, json)"},
         {"sample: 2\n", "p.yaml:1:9: sample: expected a share from 0 to 1 (0.01) or a percentage "
                         "(1%), found '2'"},
-        {"reliability: {rate_limit_per_sec: 5}\n",
-         "p.yaml:1:35: reliability.rate_limit_per_sec: not supported yet: rate limits are not "
-         "built in this version"},
+        {"reliability: {rate_limit_per_sec: -5}\n", "p.yaml:1:35: reliability.rate_limit_per_sec: "
+                                                    "expected a number of at least 0, found '-5'"},
         {"reliability: {checkpoint: {dir: x}}\n",
          "p.yaml:1:33: reliability.checkpoint.dir: not supported yet: checkpoints are not built in "
          "this version"},

@@ -188,6 +188,36 @@ static mr_code fail_fast_and_max_rejects(const judge *j)
                    mr_options_state(&j->config->options, "reliability.max_rejects")->text);
 }
 
+static mr_code breaker_that_never_closes(const judge *j)
+{
+    const mr_breaker_options *b = &j->config->reliability.breaker;
+    if (!b->enabled || b->success_threshold <= b->half_open_requests) return MR_OK;
+    return mr_fail(j->err, MR_ERR_USAGE,
+                   "'reliability.circuit_breaker.success_threshold: %" PRIu32
+                   "' contradicts 'reliability.circuit_breaker.half_open_requests: %" PRIu32
+                   "': so many requests are never let through",
+                   b->success_threshold, b->half_open_requests);
+}
+
+static mr_code rate_of_nothing(const judge *j)
+{
+    const mr_pipeline_config *c = j->config;
+    const bool wanted = mr_options_given(&c->options, "reliability.rate_limit.enabled") &&
+                        c->reliability.rate_enabled;
+    if (wanted && c->reliability.rate_per_second <= 0)
+        return mr_fail(j->err, MR_ERR_USAGE,
+                       "'reliability.rate_limit.enabled: true' contradicts the missing "
+                       "'reliability.rate_limit.requests_per_second'");
+    if (c->reliability.rate_unit != MR_RATE_REQUESTS || mr_config_rate(c) <= 0 ||
+        c->source.connector == NULL || mr_config_has_remote(c))
+        return MR_OK;
+    return mr_fail(j->err, MR_ERR_USAGE,
+                   "'reliability.rate_limit.unit: requests' contradicts 'source.type: %s' and "
+                   "'destination.type: %s', which make none; count records or bytes",
+                   c->source.connector,
+                   c->destination.connector != NULL ? c->destination.connector : "none");
+}
+
 mr_code mr_config_conflicts(mr_pipeline_config *config, const mr_config_facts *facts, mr_error *err)
 {
     static mr_code (*const rules[])(const judge *) = {
@@ -200,6 +230,8 @@ mr_code mr_config_conflicts(mr_pipeline_config *config, const mr_config_facts *f
         compression_twice,
         level_out_of_range,
         fail_fast_and_max_rejects,
+        breaker_that_never_closes,
+        rate_of_nothing,
     };
     const judge j = {.config = config, .facts = facts, .err = err};
     for (size_t i = 0; i < MR_COUNT_OF(rules); i++)

@@ -9,23 +9,23 @@
 #define MAX_SHOWN 96 /* bytes of an endpoint in an error */
 
 const mr_connector_name mr_connector_names[] = {
-    {"csv", "csv_legacy tsv", true, true},
-    {"json", "jsonl ndjson", true, true},
-    {"sqlite", "sqlite3", true, true},
-    {"store", "eventodb", true, true},
-    {"generate", NULL, true, true},
-    {"null", NULL, false, true},
-    {"postgresql", "postgres", false, false},
-    {"postgresql_cdc", NULL, false, false},
-    {"mysql_cdc", NULL, false, false},
-    {"mongodb_cdc", NULL, false, false},
-    {"iceberg", NULL, false, false},
-    {"snowflake", "snowflake_optimized", false, false},
-    {"bigquery", "bq", false, false},
-    {"s3", NULL, false, false},
-    {"gcs", NULL, false, false},
-    {"google_ads", NULL, false, false},
-    {"meta_ads", NULL, false, false},
+    {"csv", "csv_legacy tsv", true, true, false},
+    {"json", "jsonl ndjson", true, true, false},
+    {"sqlite", "sqlite3", true, true, false},
+    {"store", "eventodb", true, true, true},
+    {"generate", NULL, true, true, false},
+    {"null", NULL, false, true, false},
+    {"postgresql", "postgres", false, false, false},
+    {"postgresql_cdc", NULL, false, false, false},
+    {"mysql_cdc", NULL, false, false, false},
+    {"mongodb_cdc", NULL, false, false, false},
+    {"iceberg", NULL, false, false, false},
+    {"snowflake", "snowflake_optimized", false, false, false},
+    {"bigquery", "bq", false, false, false},
+    {"s3", NULL, false, false, false},
+    {"gcs", NULL, false, false, false},
+    {"google_ads", NULL, false, false, false},
+    {"meta_ads", NULL, false, false, false},
     {0},
 };
 
@@ -272,6 +272,12 @@ bool mr_endpoint_has(const mr_endpoint *endpoint, const char *key)
     for (uint32_t i = 0; i < endpoint->count; i++)
         if (is_key(&endpoint->settings[i], key)) return true;
     return false;
+}
+
+bool mr_endpoint_is_remote(const mr_endpoint *endpoint)
+{
+    return endpoint->connector != NULL &&
+           mr_connector_name_find(mr_slice_text(endpoint->connector))->remote;
 }
 
 /* ---- connector:path?key=value ---- */

@@ -57,7 +57,8 @@ typedef struct mr_connector_name {
     const char *name;    /* canonical, with underscores */
     const char *aliases; /* separated by spaces, or NULL */
     bool needs_path;
-    bool built; /* false: a name of the specification that this version cannot open */
+    bool built;  /* false: a name of the specification that this version cannot open */
+    bool remote; /* is on another machine, or may be */
 } mr_connector_name;
 
 /* All of them; ends with a zeroed entry. */
@@ -91,6 +92,9 @@ MR_NODISCARD mr_code mr_endpoint_add_pair(mr_endpoint *endpoint, mr_slice text, 
 const mr_setting *mr_endpoint_get(const mr_endpoint *endpoint, const char *key);
 /* True if `key` is set, as a value, a list or a map, by anybody. */
 bool mr_endpoint_has(const mr_endpoint *endpoint, const char *key);
+
+/* True if the connector is known and its end is on another machine, or may be. */
+bool mr_endpoint_is_remote(const mr_endpoint *endpoint);
 
 /* When everything has been read: finds the connector by the path's suffix if nobody named it, and
  * adds what the suffix implies (.tsv: a tab; .jsonl: lines; .json of a destination: array) where

@@ -119,8 +119,21 @@ static bool must_end(engine *e, mr_error *err)
     return false;
 }
 
+/* How many jobs lie in queues, of those that are not in somebody's hands. */
+static void look_at_queues(const engine *e)
+{
+    uint32_t depth = 0;
+    for (uint32_t i = 0; i < e->worker_count; i++)
+        depth += mr_ring_depth(&e->workers[i].in) + mr_ring_depth(&e->workers[i].out);
+    const uint32_t in_hands = 2 + (e->threaded ? e->worker_count : 0);
+    const uint32_t capacity = e->job_count - in_hands;
+    mr_pressure_update(&e->config->view->pressure, depth < capacity ? depth : capacity, capacity,
+                       mr_clock_ns());
+}
+
 static void recycle(engine *e, mr_job *job)
 {
+    look_at_queues(e);
     mr_job_reset(job);
     mr_ring_push(&e->empty, job); /* has room for all jobs */
 }
@@ -153,10 +166,16 @@ static void collect(engine *e, mr_error *err)
         if (e->config->tick != NULL && mr_clock_ns() >= next_tick) {
             e->config->tick(e->config->tick_context);
             next_tick = mr_clock_ns() + TICK_NS;
+            look_at_queues(e);
         }
         if (rc == MR_ERR_LIMIT) continue; /* nothing yet */
         mr_job *job = item;
-        if (rc != MR_OK || over(e, job, err)) return;
+        if (rc != MR_OK) return;
+        if (over(e, job, err)) {
+            /* A wait that was ended from outside is no failure of its own. */
+            if (e->end == MR_END_FAILED && err->code == MR_ERR_CLOSED) (void)must_end(e, err);
+            return;
+        }
         recycle(e, job);
         sequence++;
     }
@@ -247,6 +266,7 @@ mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *out_ledger, mr_e
         e.end = MR_END_FAILED;
     }
     stop_threads(&e);
+    mr_pressure_update(&config->view->pressure, 0, 0, mr_clock_ns());
     close_all(&e);
     return e.end;
 }

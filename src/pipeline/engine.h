@@ -13,6 +13,7 @@
 #include "connector/connector.h"
 #include "core/histogram.h"
 #include "pipeline/ledger.h"
+#include "pipeline/pressure.h"
 
 #define MR_MAX_WORKERS 64
 
@@ -36,6 +37,7 @@ typedef struct mr_engine_view {
     atomic_uint_least64_t by_reason[MR_REASON_COUNT];
     atomic_uint_least64_t queue_wait_ns; /* time jobs lay in rings */
     atomic_uint_least32_t jobs_in_flight;
+    mr_pressure pressure;
     mr_histogram latency;    /* source has the bytes -> destination has the record, per record */
     mr_histogram queue_wait; /* per piece */
 } mr_engine_view;
@@ -61,6 +63,12 @@ typedef struct mr_engine_config {
     /* Lane: reshapes the batch after reading (select, rename); NULL = as it is. */
     mr_code (*shape)(const void *context, mr_batch *batch, mr_error *err);
     const void *shape_context;
+    /* Collector: called before what the job carries goes to the destination; may wait. NULL = no.
+     */
+    mr_code (*pace)(void *context, const mr_job *job, mr_error *err);
+    void *pace_context;
+    uint64_t part_rows,
+        part_bytes; /* a piece is handed on in parts of about so much; 0 = large ones */
     /* Collector: quarantine. Places in the reject are absolute by now. */
     mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, mr_error *err);
     void *reject_context;

@@ -157,9 +157,11 @@ static mr_code encode(mr_lane *lane, mr_job *job)
     return mr_job_keep_fields(job, &job->refused, from, &job->error);
 }
 
-static bool part_is_full(const mr_job *job)
+static bool part_is_full(const mr_engine_config *config, const mr_job *job)
 {
     return job->encoded.len >= MR_LANE_PART_BYTES ||
+           (config->part_bytes > 0 && job->encoded.len >= config->part_bytes) ||
+           (config->part_rows > 0 && job->row_count >= config->part_rows) ||
            job->rejects.count + job->refused.count >= MR_LANE_PART_REJECTS;
 }
 
@@ -170,7 +172,7 @@ static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
     do {
         MR_TRY(take_batch(lane, job, &row_limit));
         if (encodes) MR_TRY(encode(lane, job));
-    } while (!job->done && encodes && !part_is_full(job));
+    } while (!job->done && encodes && !part_is_full(config, job));
     if (encodes && config->destination->finish_piece != NULL)
         return config->destination->finish_piece(lane->destination_lane, job, &job->error);
     return MR_OK;

@@ -140,6 +140,81 @@ static mr_code emit_latency_quantiles(const mr_monitor *m, mr_metrics_sink *sink
     return MR_OK;
 }
 
+/* --- queues and remote ends
+ * --------------------------------------------------------------------------------- */
+
+static mr_code emit_queue_depth(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    const mr_slice labels[3] = {m->labels[0], m->labels[1], MR_SLICE("pieces")};
+    return mr_metrics_emit_u64(
+        sink, labels, atomic_load_explicit(&m->run->view.pressure.depth, memory_order_relaxed),
+        err);
+}
+
+static mr_code emit_pressure_active(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_count(m, sink, atomic_load(&m->run->view.pressure.active), err);
+}
+
+static mr_code emit_pressure_critical(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_count(m, sink, atomic_load(&m->run->view.pressure.critical), err);
+}
+
+static mr_code emit_pressure_time(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_count(m, sink, load(&m->run->view.pressure.active_ns), err);
+}
+
+/* One series for each end on another machine; `offset` is of a counter in mr_guard_stats. */
+static mr_code emit_guards(const mr_monitor *m, mr_metrics_sink *sink, size_t offset, mr_error *err)
+{
+    const mr_guard *const guards[2] = {&m->run->source_guard, &m->run->destination_guard};
+    static const char *const stages[2] = {"source", "destination"};
+    const mr_endpoint *const ends[2] = {&m->run->config->source, &m->run->config->destination};
+    for (int i = 0; i < 2; i++) {
+        const mr_slice labels[3] = {m->labels[0], m->labels[1], mr_slice_text(stages[i])};
+        const char *const stats = (const char *)&guards[i]->stats;
+        if (!mr_endpoint_is_remote(ends[i])) continue;
+        MR_TRY(mr_metrics_emit_u64(
+            sink, labels, load((const atomic_uint_least64_t *)(const void *)(stats + offset)),
+            err));
+    }
+    return MR_OK;
+}
+
+static mr_code emit_requests(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_guards(m, sink, offsetof(mr_guard_stats, requests), err);
+}
+
+static mr_code emit_retries(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_guards(m, sink, offsetof(mr_guard_stats, retries), err);
+}
+
+static mr_code emit_exhausted(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_guards(m, sink, offsetof(mr_guard_stats, exhausted), err);
+}
+
+static mr_code emit_circuit_state(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_guards(m, sink, offsetof(mr_guard_stats, breaker), err);
+}
+
+static mr_code emit_circuit_opens(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_guards(m, sink, offsetof(mr_guard_stats, opens), err);
+}
+
+static mr_code emit_limited(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    const mr_slice labels[3] = {m->labels[0], m->labels[1], MR_SLICE("pipeline")};
+    MR_TRY(mr_metrics_emit_u64(sink, labels, load(&m->run->pace.stats.limited_ns), err));
+    return emit_guards(m, sink, offsetof(mr_guard_stats, limited_ns), err);
+}
+
 /* --- the store
  * --------------------------------------------------------------------------------------- */
 
@@ -325,6 +400,76 @@ static const family families[] = {
      emit_dead_letters,
      {0},
      0,
+     false},
+    {"millrace_queue_depth",
+     "Pieces that wait in queues.",
+     MR_METRIC_GAUGE,
+     emit_queue_depth,
+     {"queue"},
+     0,
+     false},
+    {"millrace_backpressure_active",
+     "1 from queues 80 % full until below 60 %.",
+     MR_METRIC_GAUGE,
+     emit_pressure_active,
+     {0},
+     0,
+     false},
+    {"millrace_backpressure_critical",
+     "1 while queues are 95 % full or more.",
+     MR_METRIC_GAUGE,
+     emit_pressure_critical,
+     {0},
+     0,
+     false},
+    {"millrace_backpressure_seconds_total",
+     "Time for which back-pressure was active.",
+     MR_METRIC_COUNTER,
+     emit_pressure_time,
+     {0},
+     9,
+     false},
+    {"millrace_requests_total",
+     "Requests made to a remote end, retries included.",
+     MR_METRIC_COUNTER,
+     emit_requests,
+     {"stage"},
+     0,
+     false},
+    {"millrace_retries_total",
+     "Requests to a remote end that were repeated.",
+     MR_METRIC_COUNTER,
+     emit_retries,
+     {"stage"},
+     0,
+     false},
+    {"millrace_retry_exhausted_total",
+     "Requests given up although the fault may pass.",
+     MR_METRIC_COUNTER,
+     emit_exhausted,
+     {"stage"},
+     0,
+     false},
+    {"millrace_circuit_state",
+     "Circuit breaker: 0 closed, 1 open, 2 half open.",
+     MR_METRIC_GAUGE,
+     emit_circuit_state,
+     {"stage"},
+     0,
+     false},
+    {"millrace_circuit_opens_total",
+     "Times that the circuit breaker opened.",
+     MR_METRIC_COUNTER,
+     emit_circuit_opens,
+     {"stage"},
+     0,
+     false},
+    {"millrace_rate_limited_seconds_total",
+     "Time waited for a rate limit.",
+     MR_METRIC_COUNTER,
+     emit_limited,
+     {"stage"},
+     9,
      false},
     {"millrace_store_bytes",
      "Memory the record store holds.",

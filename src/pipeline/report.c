@@ -222,22 +222,26 @@ static void show_line(const mr_progress *p, double seconds, uint64_t done, uint6
         snprintf(eta, sizeof eta, "%3.0f%%  ETA %d:%02d  ", 100.0 * (double)done / (double)total,
                  (int)left / 60, (int)left % 60);
     }
-    fprintf(stderr, "%s%s  %s%s records  %s  %s rejected  %.0f MB%s",
+    const char *const waiting = p->waiting != NULL ? p->waiting(p->waiting_context) : NULL;
+    fprintf(stderr, "%s%s  %s%s records  %s  %s rejected  %.0f MB%s%s%s",
             p->form == MR_PROGRESS_AUTO ? "\r" : "", p->stage, eta, grouped(read, records),
             human_rate(rate, seconds > 0 ? (double)records / seconds : 0), grouped(bad, rejected),
-            memory, p->form == MR_PROGRESS_AUTO ? "\033[K" : "\n");
+            memory, waiting != NULL ? "  waiting for the " : "", waiting != NULL ? waiting : "",
+            p->form == MR_PROGRESS_AUTO ? "\033[K" : "\n");
     fflush(stderr);
 }
 
 static void show_json(const mr_progress *p, double seconds, uint64_t done, uint64_t total)
 {
+    const char *const waiting = p->waiting != NULL ? p->waiting(p->waiting_context) : NULL;
     fprintf(stderr,
             "{\"stage\":\"%s\",\"read\":%" PRIu64 ",\"written\":%" PRIu64 ",\"rejected\":%" PRIu64
             ",\"bytes_done\":%" PRIu64 ",\"bytes_total\":%" PRIu64
-            ",\"seconds\":%.3f,\"live_bytes\":%" PRIu64 "}\n",
+            ",\"seconds\":%.3f,\"live_bytes\":%" PRIu64 ",\"waiting\":%s%s%s}\n",
             p->stage, (uint64_t)atomic_load(&p->view->read),
             (uint64_t)atomic_load(&p->view->written), (uint64_t)atomic_load(&p->view->rejected),
-            done, total, seconds, mr_mem_stats_now().live_bytes);
+            done, total, seconds, mr_mem_stats_now().live_bytes, waiting != NULL ? "\"" : "",
+            waiting != NULL ? waiting : "null", waiting != NULL ? "\"" : "");
 }
 
 void mr_progress_tick(mr_progress *p)
@@ -259,4 +263,5 @@ void mr_progress_end(mr_progress *p)
 {
     if (p->form == MR_PROGRESS_AUTO && p->shown) fputs("\r\033[K", stderr);
     p->shown = false;
+    p->form = MR_PROGRESS_OFF; /* until it begins again */
 }

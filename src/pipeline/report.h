@@ -51,6 +51,8 @@ typedef struct mr_progress {
     const mr_engine_view *view;
     void (*position)(void *context, uint64_t *out_done, uint64_t *out_total);
     void *position_context;
+    const char *(*waiting)(void *context); /* which end is waited for; NULL = none. May be NULL */
+    void *waiting_context;
     const char *stage;
     int64_t begun_ns, next_ns;
     bool shown;

@@ -34,6 +34,79 @@ static uint64_t largest_record(const mr_pipeline_config *c)
     return c->limits.max_record_bytes < share ? c->limits.max_record_bytes : share;
 }
 
+static mr_code may_go_on(void *context, mr_error *err)
+{
+    return mr_connector_may_wait(context, err);
+}
+
+/* While the destination waits, on the collector's thread. */
+static void tick_waiting(void *context)
+{
+    mr_run *run = context;
+    if (run->progress.view != NULL) mr_progress_tick(&run->progress);
+}
+
+/* Which end a request waits for; any thread. */
+static const char *waiting(void *context)
+{
+    const mr_run *run = context;
+    if (atomic_load_explicit(&run->destination_guard.stats.waits, memory_order_relaxed) != 0)
+        return "destination";
+    return atomic_load_explicit(&run->source_guard.stats.waits, memory_order_relaxed) != 0
+               ? "source"
+               : NULL;
+}
+
+static mr_remote_env remote_env(mr_run *run, const mr_endpoint *end)
+{
+    const mr_pipeline_config *c = run->config;
+    const bool is_source = end == &c->source;
+    mr_guard *guard = is_source ? &run->source_guard : &run->destination_guard;
+    const mr_guard_options options = {
+        .name = is_source ? "source" : "destination",
+        .retry = {.attempts = c->reliability.retry_attempts,
+                  .delay_ns = c->reliability.retry_delay_ns,
+                  .max_delay_ns = c->reliability.max_retry_delay_ns,
+                  .multiplier = c->reliability.retry_multiplier,
+                  .jitter = c->reliability.retry_jitter,
+                  .deadline_ns = c->reliability.retry_deadline_ns},
+        .breaker = c->reliability.breaker,
+        .rate = c->reliability.rate_unit == MR_RATE_REQUESTS ? mr_config_rate(c) : 0,
+        .burst = (double)c->reliability.rate_burst,
+        .warn = run->warn,
+        .warn_context = run->warn_context,
+        .may_go_on = may_go_on,
+        .may_go_on_context = is_source ? &run->source_env : &run->destination_env,
+        .tick = is_source ? NULL : tick_waiting, /* progress belongs to the collector's thread */
+        .tick_context = run,
+    };
+    mr_guard_init(guard, &options);
+    return (mr_remote_env){
+        .guard = guard,
+        .connect_ns = c->timeouts.connection_ns,
+        .request_ns = c->timeouts.request_ns,
+        .read_ns = c->timeouts.read_ns,
+        .write_ns = c->timeouts.write_ns,
+        .unused_ns = c->timeouts.idle_ns,
+        .keep_alive_ns = c->timeouts.keep_alive_ns,
+        .insecure = c->security.skip_verify,
+        .ca_file = c->security.ca_file,
+        .cert_file = c->security.cert_file,
+        .key_file = c->security.key_file,
+    };
+}
+
+/* A batch is never larger than what may go at once, where records are counted. */
+static uint32_t batch_rows(const mr_pipeline_config *c)
+{
+    const double rate = mr_config_rate(c);
+    if (c->reliability.rate_unit != MR_RATE_RECORDS || rate <= 0) return c->performance.batch_size;
+    const double burst =
+        c->reliability.rate_burst > 0 ? (double)c->reliability.rate_burst : 2 * rate;
+    const uint32_t most = c->performance.batch_size > 0 ? c->performance.batch_size : UINT32_MAX;
+    return burst < 1 ? 1 : burst < most ? (uint32_t)burst : most;
+}
+
 static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
 {
     const mr_pipeline_config *c = run->config;
@@ -42,7 +115,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
         .path = mr_slice_text(end->path),
         .limits = {largest_record(c), c->limits.max_columns, c->limits.max_depth},
         .lane_count = c->performance.workers + 1,
-        .max_rows = c->performance.batch_size,
+        .max_rows = batch_rows(c),
         .streaming = c->performance.streaming_mode,
         .flush_interval_ns = c->performance.flush_interval_ns,
         .max_expansion = c->limits.max_expansion,
@@ -52,6 +125,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
         .deadline_ns = run->deadline_ns,
         .warn = run->warn,
         .warn_context = run->warn_context,
+        .remote = remote_env(run, end),
     };
 }
 
@@ -280,6 +354,8 @@ static mr_end move(mr_run *run, const mr_engine_config *config, const char *stag
     run->progress.view = &run->view;
     run->progress.position = run->source->progress != NULL ? position : NULL;
     run->progress.position_context = run;
+    run->progress.waiting = waiting;
+    run->progress.waiting_context = run;
     mr_progress_begin(&run->progress, run->config->progress, stage);
     const mr_end end = mr_engine_run(config, ledger, err);
     mr_progress_end(&run->progress);
@@ -429,9 +505,48 @@ static void limit_rejects(const mr_pipeline_config *c, mr_engine_config *config)
     if (limit->kind == MR_REJECTS_PERCENT) config->max_reject_share = limit->percent / 100;
 }
 
+static uint64_t byte_count(const mr_job *job)
+{
+    uint64_t count = 0;
+    if (job->encoded.len > 0) return job->encoded.len;
+    for (uint32_t c = 0; c < job->batch.column_count; c++)
+        count += job->batch.columns[c].data.len;
+    return count;
+}
+
+static mr_code pace(void *context, const mr_job *job, mr_error *err)
+{
+    mr_run *run = context;
+    const bool bytes = run->config->reliability.rate_unit == MR_RATE_BYTES;
+    return mr_guard_pay(&run->pace, (double)(bytes ? byte_count(job) : job->row_count), err);
+}
+
+static void pace_it(mr_run *run, mr_engine_config *config)
+{
+    const mr_pipeline_config *c = run->config;
+    const mr_guard_options options = {
+        .rate = c->reliability.rate_unit != MR_RATE_REQUESTS ? mr_config_rate(c) : 0,
+        .burst = (double)c->reliability.rate_burst,
+        .may_go_on = may_go_on,
+        .may_go_on_context = &run->destination_env,
+        .tick = tick_waiting,
+        .tick_context = run,
+    };
+    mr_guard_init(&run->pace, &options);
+    if (options.rate <= 0) return;
+    const uint64_t burst = (uint64_t)run->pace.bucket.burst;
+    config->pace = pace;
+    config->pace_context = run;
+    if (c->reliability.rate_unit == MR_RATE_BYTES)
+        config->part_bytes = burst > 0 ? burst : 1;
+    else
+        config->part_rows = 1; /* one batch, see batch_rows() */
+}
+
 static mr_engine_config destination_config(mr_run *run)
 {
     mr_engine_config config = engine_config(run);
+    pace_it(run, &config);
     config.destination = run->destination;
     config.destination_state = run->destination_state;
     config.reject = put_reject;
@@ -484,6 +599,7 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     const mr_store_config store = store_config(run->config);
     run->onward = *config;
     run->onward.limit = 0;
+    config->pace = NULL; /* what leaves the store is paced, not what enters it */
     run->onward.shape = NULL;
     run->onward.admit = NULL;
     run->onward.tick = tick_draining;

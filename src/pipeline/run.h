@@ -32,6 +32,8 @@ typedef struct mr_run {
     mr_pipeline_config *config; /* borrowed */
     mr_arena *arena;            /* the configuration's */
     mr_connector_env source_env, destination_env;
+    mr_guard source_guard, destination_guard; /* of ends on other machines */
+    mr_guard pace; /* of records or bytes on their way to the destination */
     const mr_source_ops *source;
     void *source_state;
     const mr_destination_ops *destination; /* NULL for preview and schema */

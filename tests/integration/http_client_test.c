@@ -7,9 +7,11 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "core/clock.h"
+#include "http/fault.h"
 #include "support/http_fixture.h"
 #include "support/test.h"
 
@@ -180,7 +182,7 @@ MR_TEST(of_a_refusal_the_text_is_kept_as_far_as_it_fits)
     MR_EXPECT_U64(call.status, ==, 404);
     MR_EXPECT_U64(stream.taken, ==, 0);
     MR_EXPECT_SLICE(mr_buffer_slice(&c.answer), "{\"error\":");
-    MR_EXPECT(!mr_http_call_may_retry(&call, MR_OK));
+    MR_EXPECT(call.fault == MR_CLASS_PERMANENT);
     case_close(&c);
 }
 
@@ -208,7 +210,7 @@ MR_TEST(silence_and_slowness_have_their_limits)
     MR_EXPECT_CODE(mr_http_client_call(c.client, &call, &err), MR_ERR_IO);
     MR_EXPECT_I64(mr_clock_ns() - start, <, 1400 * MR_NS_PER_MS);
     MR_EXPECT(strstr(err.text, "nothing was heard of the server for 0.") != NULL);
-    MR_EXPECT(mr_http_call_may_retry(&call, MR_ERR_IO));
+    MR_EXPECT(call.fault == MR_CLASS_TRANSIENT);
     case_close(&c);
     case_open(&c, (mr_http_client_options){.whole_ms = 200});
     call.url = url_of(c.server.port, "/later?ms=1500");
@@ -315,9 +317,62 @@ MR_TEST(retry_after_is_told)
     MR_EXPECT_OK(mr_http_client_call(client, &call, &err));
     MR_EXPECT_U64(call.status, ==, 503);
     MR_EXPECT_I64(call.retry_after_s, ==, 7);
-    MR_EXPECT(mr_http_call_may_retry(&call, MR_OK));
+    MR_EXPECT(call.fault == MR_CLASS_THROTTLED);
     mr_http_client_close(client);
     odd_close(&peer);
+}
+
+/* RFC 9110, 10.2.3 and 5.6.7: a date, also of old forms; one that is past asks for nothing.
+ */
+MR_TEST(retry_after_may_be_a_date)
+{
+    for (int i = 0; i < 6; i++) {
+        char dates[3][64], answer[200];
+        struct tm parts;
+        odd_peer peer = {0};
+        mr_http_client *client;
+        mr_error err;
+        const bool past = i >= 3;
+        const time_t when = time(NULL) + (past ? -100 : 100);
+        gmtime_r(&when, &parts);
+        strftime(dates[0], sizeof dates[0], "%a, %d %b %Y %H:%M:%S GMT", &parts);
+        strftime(dates[1], sizeof dates[1], "%a, %d-%b-%Y %H:%M:%S GMT", &parts);
+        strftime(dates[2], sizeof dates[2], "%a %b %e %H:%M:%S %Y", &parts);
+        snprintf(answer, sizeof answer,
+                 "HTTP/1.1 429 Slow\r\nRetry-After: %s\r\nContent-Length: 0\r\n\r\n", dates[i % 3]);
+        odd_open(&peer, answer);
+        MR_EXPECT_OK(mr_http_client_open(&(mr_http_client_options){0}, &client, &err));
+        mr_http_call call = {.url = url_of(peer.port, "/x")};
+        MR_EXPECT_OK(mr_http_client_call(client, &call, &err));
+        MR_EXPECT_I64(call.retry_after_s, >=, past ? 0 : 98);
+        MR_EXPECT_I64(call.retry_after_s, <=, past ? 0 : 101);
+        mr_http_client_close(client);
+        odd_close(&peer);
+    }
+}
+
+MR_TEST(statuses_have_a_class)
+{
+    static const struct {
+        unsigned status;
+        bool asked_to_wait;
+        mr_fault_class wanted;
+    } cases[] = {
+        {200, false, MR_CLASS_NONE},      {204, true, MR_CLASS_NONE},
+        {301, false, MR_CLASS_PERMANENT}, {400, false, MR_CLASS_PERMANENT},
+        {401, false, MR_CLASS_PERMANENT}, {403, true, MR_CLASS_PERMANENT},
+        {404, false, MR_CLASS_PERMANENT}, {408, false, MR_CLASS_TRANSIENT},
+        {409, false, MR_CLASS_PERMANENT}, {425, false, MR_CLASS_TRANSIENT},
+        {429, false, MR_CLASS_THROTTLED}, {429, true, MR_CLASS_THROTTLED},
+        {500, false, MR_CLASS_TRANSIENT}, {502, false, MR_CLASS_TRANSIENT},
+        {503, false, MR_CLASS_TRANSIENT}, {503, true, MR_CLASS_THROTTLED},
+        {504, false, MR_CLASS_TRANSIENT}, {507, false, MR_CLASS_FATAL},
+        {599, false, MR_CLASS_TRANSIENT},
+    };
+    for (size_t i = 0; i < MR_COUNT_OF(cases); i++)
+        MR_EXPECT_TEXT(
+            mr_fault_name(mr_http_fault_of_status(cases[i].status, cases[i].asked_to_wait)),
+            mr_fault_name(cases[i].wanted));
 }
 
 MR_TEST(errors_name_the_remedy_and_no_secret)
