@@ -1,7 +1,7 @@
 # Completion of millrace for bash; printed by `millrace completion bash`.
 _millrace() {
     local word=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]} flags='' words=''
-    local verbs='copy pipeline run preview schema check serve store list bench version help completion' store='backup check namespaces streams export import token'
+    local verbs='copy pipeline run preview schema check serve store list bench version help completion replay' store='backup check namespaces streams export import token'
     if [ "$COMP_CWORD" -eq 1 ]; then
         mapfile -t COMPREPLY < <(compgen -W "$verbs" -- "$word")
         return
@@ -56,13 +56,14 @@ _millrace() {
     version) flags='--help' ;;
     help) flags='--man --markdown --help' ;;
     completion) flags='--help' ;;
+    replay) flags='--source --from-format --from-opt --to-opt --source-config --dest-config --format --compression --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --select --rename --limit --sample --sample-seed --schema --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --resume --in-place --dry-run --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
     esac
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
         return
     fi
     case ${COMP_WORDS[1]} in
-    pipeline | list) words+=' csv json sqlite store generate null' ;;
+    pipeline | list) words+=' csv json sqlite store generate replay null' ;;
     help) words+=" $verbs configuration server metrics" ;;
     completion) words+=' bash' ;;
     esac

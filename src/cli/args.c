@@ -4,6 +4,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 
+#include "connector/connectors.h"
 #include "core/nearest.h"
 
 /* Where the parser stands in argv. */
@@ -146,6 +147,24 @@ static mr_code add_json(mr_args *args, mr_endpoint *end, const occurrence *found
     return mr_config_settings_from_tree(&args->config, end, &tree, MR_ORIGIN_FLAG, err);
 }
 
+/* Options of replay's own, or of the format that the records are in. */
+static mr_code add_source_pair(mr_args *args, mr_slice text, mr_option_from from, mr_error *err)
+{
+    const char *equals = memchr(text.ptr, '=', text.len);
+    const mr_slice key = {text.ptr, equals != NULL ? (size_t)(equals - text.ptr) : text.len};
+    const bool own = mr_option_find(mr_source_replay.options, key) != NULL;
+    if (args->verb->bit != MR_VERB_REPLAY || own || equals == NULL)
+        return mr_endpoint_add_pair(&args->config.source, text, from, err);
+    const char *name = mr_arena_copy(args->arena, key);
+    if (name == NULL) return mr_arena_fail(args->arena, err);
+    const mr_setting setting = {.key = "with",
+                                .pair_key = name,
+                                .value = equals + 1,
+                                .kind = MR_SETTING_PAIR,
+                                .from = from};
+    return mr_endpoint_add(&args->config.source, &setting, err);
+}
+
 static mr_code act(mr_args *args, const occurrence *found, mr_error *err)
 {
     const mr_option_from from = {MR_ORIGIN_FLAG, found->shown};
@@ -160,7 +179,7 @@ static mr_code act(mr_args *args, const occurrence *found, mr_error *err)
                               from, err);
     case MR_FLAG_SOURCE_SETTING: return add_setting(&config->source, found, from, err);
     case MR_FLAG_DESTINATION_SETTING: return add_setting(&config->destination, found, from, err);
-    case MR_FLAG_SOURCE_PAIR: return mr_endpoint_add_pair(&config->source, found->value, from, err);
+    case MR_FLAG_SOURCE_PAIR: return add_source_pair(args, found->value, from, err);
     case MR_FLAG_DESTINATION_PAIR:
         return mr_endpoint_add_pair(&config->destination, found->value, from, err);
     case MR_FLAG_SOURCE_JSON: return add_json(args, &config->source, found, err);
@@ -258,6 +277,34 @@ static mr_code take_copy(mr_args *args, mr_error *err)
                              operand("TO"), err);
 }
 
+/* "orders.rejects.jsonl" -> "orders.rejects.again.jsonl" */
+static const char *rejected_again(mr_args *args, const char *rejects)
+{
+    static const char *const suffix = ".jsonl";
+    const size_t len = strlen(rejects), tail = strlen(suffix);
+    const bool has = len > tail && strcmp(rejects + len - tail, suffix) == 0;
+    return mr_arena_printf(args->arena, "%.*s.again%s", (int)(has ? len - tail : len), rejects,
+                           suffix);
+}
+
+/* The destination goes on with what is there; what is rejected again never replaces what is read.
+ */
+static mr_code take_replay(mr_args *args, mr_error *err)
+{
+    mr_pipeline_config *config = &args->config;
+    const char *from = args->operands[0];
+    MR_TRY(mr_endpoint_set_connector(&config->source, MR_SLICE("replay"), operand("REJECTS"), err));
+    MR_TRY(mr_endpoint_set_path(&config->source, mr_slice_text(from), operand("REJECTS"), err));
+    MR_TRY(mr_endpoint_parse(&config->destination, mr_slice_text(args->operands[1]), operand("TO"),
+                             err));
+    config->appends = true;
+    if (config->reliability.dead_letter_path != NULL) return MR_OK;
+    const char *again = rejected_again(args, from);
+    if (again == NULL) return mr_arena_fail(args->arena, err);
+    return mr_config_set(config, "reliability.dead_letter.path", mr_slice_text(again),
+                         operand("REJECTS"), err);
+}
+
 /* A connector's name alone, or an endpoint as for copy. */
 static mr_code take_connector(mr_endpoint *end, const char *text, const char *where, mr_error *err)
 {
@@ -335,6 +382,7 @@ static mr_code take_operands(mr_args *args, unsigned *needs, mr_error *err)
     case MR_VERB_COPY: return take_copy(args, err);
     case MR_VERB_PIPELINE: return take_pipeline(args, err);
     case MR_VERB_RUN: return take_run(args, err);
+    case MR_VERB_REPLAY: return take_replay(args, err);
     case MR_VERB_PREVIEW:
     case MR_VERB_SCHEMA: return take_source(args, err);
     case MR_VERB_CHECK: return take_check(args, needs, err);

@@ -40,6 +40,7 @@
 #include "remote/guard.h"
 
 typedef struct mr_option mr_option; /* core/option.h */
+typedef struct mr_options mr_options;
 
 /* Capability flags of `list`. */
 enum {
@@ -121,6 +122,7 @@ typedef struct mr_job {
     uint32_t file;               /* number of the file among the source's */
     mr_slice file_name;
     uint64_t lines_before;    /* first piece of a file: LFs before `offset` (the header's) */
+    uint64_t records_before;  /* and data records */
     bool direct;              /* the lane reads the bytes itself, by position */
     bool final;               /* nothing of this file comes behind */
     bool end;                 /* the source has ended; the job carries nothing */
@@ -133,10 +135,15 @@ typedef struct mr_job {
     mr_text_result accounted; /* the part of it that is in the ledger already */
     uint64_t row_count; /* rows read so far: records less rejects, more where a record gives many */
     uint64_t encoded_rows; /* rows the destination has taken, counted by the destination itself */
-    uint64_t filtered;     /* rows set aside by the user's wish */
-    uint64_t offered;      /* rows that the destination has been shown */
-    uint64_t record_base;  /* collector: data records of the file before the piece */
-    uint64_t line_base;    /* collector: LFs of the file before the piece */
+    uint32_t attempts;     /* replay: tries that have failed before; 0 = none */
+    bool unplaced;         /* replay: a text without lines and offsets to speak of */
+    bool unreadable;       /* replay: the text is not all there, ... */
+    mr_reason unreadable_reason; /* ... and is rejected again for this */
+    uint64_t unreadable_bytes;
+    uint64_t filtered;    /* rows set aside by the user's wish */
+    uint64_t offered;     /* rows that the destination has been shown */
+    uint64_t record_base; /* collector: data records of the file before the piece */
+    uint64_t line_base;   /* collector: LFs of the file before the piece */
     uint64_t
         error_line; /* relative to the piece, when the error has a place in it; 1-based, 0 = none */
     uint64_t error_column;
@@ -157,6 +164,11 @@ typedef struct mr_source_ops {
     mr_code (*open)(void *state, const mr_connector_env *env, mr_error *err);
     /* What opening found; live until close. JSON has no fields until it is read. */
     const mr_schema *(*schema)(void *state);
+    /* Types that the values must have because an earlier run found them, or NULL; a field of type
+     * NULL may be anything. NULL = never. */
+    const mr_schema *(*declares)(void *state);
+    /* Replay: the connector that the records came from, and its options. NULL = this one. */
+    const mr_options *(*origin)(void *state, const char **out_name);
     /* MR_CAP_* as they hold for this very input: a pipe cannot be read twice. */
     uint32_t (*abilities)(void *state);
     /* Before each pass. A source that cannot be read twice keeps what it hands out when `keep` is

@@ -208,6 +208,7 @@ static mr_code csv_start_file(mr_text_source *text, mr_slice head, bool final, m
         mr_csv_read_header(o, &text->env->limits, head, final, &schema, out_complete, &header, err);
     if (rc != MR_OK) return mr_error_prefix(err, "'%.*s'", MR_SLICE_ARGS(text->file_name));
     if (!*out_complete) return MR_OK;
+    s->delimiter = o->delimiter; /* what was found is what replay must know */
     *out = (mr_text_start){header.consumed, header.line_count, header.blank_lines};
     if (s->schema.field_count == 0) {
         s->schema = schema;

@@ -61,40 +61,64 @@ void mr_job_reset(mr_job *job)
     memset((char *)job + offsetof(mr_job, sequence), 0, sizeof *job - offsetof(mr_job, sequence));
 }
 
-static size_t cell_room(const mr_column *column, uint32_t row)
+/* A text in quotes, escaped as JSON wants it. Bytes that are not UTF-8 stay as they are: the
+ * quarantine keeps the whole in base64 then. */
+static char *put_text(char *to, mr_slice text)
 {
-    return mr_column_text(column, row).len * 2 + 3; /* every byte a quote, two around, a comma */
-}
-
-static char *put_cell(char *to, mr_slice text, bool null)
-{
-    bool quote = text.len == 0 && !null;
-    for (size_t i = 0; i < text.len && !quote; i++)
-        quote = strchr(",\"\r\n", text.ptr[i]) != NULL;
-    if (quote) *to++ = '"';
+    static const char hex[] = "0123456789abcdef";
+    *to++ = '"';
     for (size_t i = 0; i < text.len; i++) {
-        if (text.ptr[i] == '"') *to++ = '"';
-        *to++ = text.ptr[i];
+        const unsigned char byte = (unsigned char)text.ptr[i];
+        if (byte < 0x20) {
+            memcpy(to, "\\u00", 4);
+            to[4] = hex[byte >> 4];
+            to[5] = hex[byte & 15];
+            to += 6;
+            continue;
+        }
+        if (byte == '"' || byte == '\\') *to++ = '\\';
+        *to++ = (char)byte;
     }
-    if (quote) *to++ = '"';
+    *to++ = '"';
     return to;
 }
 
-/* A row that came without text is kept for the quarantine as a CSV record of its cells. */
+static char *put_value(char *to, const mr_column *column, uint32_t row)
+{
+    const mr_slice text = mr_column_text(column, row);
+    if (mr_column_is_null(column, row)) {
+        memcpy(to, "null", 4);
+        return to + 4;
+    }
+    const mr_type type = mr_column_type(column, row);
+    const bool bare = type == MR_TYPE_BOOL || type == MR_TYPE_JSON ||
+                      (mr_type_is_number(type) && text.ptr[0] != 'I' && text.ptr[0] != 'N' &&
+                       !mr_slice_starts(text, "-I"));
+    if (!bare || text.len == 0) return put_text(to, text);
+    memcpy(to, text.ptr, text.len);
+    return to + text.len;
+}
+
+/* A row that came without text, or whose text is gone, is kept for the quarantine as a JSON object
+ * of its values. */
 static mr_slice text_of_row(mr_job *job, uint32_t row)
 {
     const mr_batch *batch = &job->batch;
-    size_t room = 1;
+    size_t room = 2;
     for (uint32_t c = 0; c < batch->column_count; c++)
-        room += cell_room(&batch->columns[c], row);
+        room += (mr_column_text(&batch->columns[c], row).len + batch->columns[c].name.len) * 6 + 12;
     char *text = mr_arena_take(&job->notes, room);
     if (text == NULL) return (mr_slice){0};
     char *to = text;
+    *to++ = '{';
     for (uint32_t c = 0; c < batch->column_count; c++) {
-        if (c > 0) *to++ = ',';
-        to = put_cell(to, mr_column_text(&batch->columns[c], row),
-                      mr_column_is_null(&batch->columns[c], row));
+        if (mr_column_is_absent(&batch->columns[c], row)) continue;
+        if (to > text + 1) *to++ = ',';
+        to = put_text(to, batch->columns[c].name);
+        *to++ = ':';
+        to = put_value(to, &batch->columns[c], row);
     }
+    *to++ = '}';
     return (mr_slice){text, (size_t)(to - text)};
 }
 
@@ -138,6 +162,7 @@ void mr_job_place_refused(mr_job *job, uint32_t from)
         reject->record = batch->origin.record + batch->row_record[row];
         if (batch->origin.bytes.ptr == NULL) {
             reject->raw = text_of_row(job, row);
+            reject->rebuilt = true;
             reject->byte_length = reject->raw.len;
             continue;
         }

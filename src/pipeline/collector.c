@@ -87,7 +87,8 @@ static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, mr_er
     c->ledger->by_reason[reject->reason]++;
     atomic_fetch_add_explicit(&c->config->view->by_reason[reject->reason], 1, memory_order_relaxed);
     reject->record += job->record_base + 1;
-    if (!job->from_batch) { /* else there are no lines and no bytes to speak of */
+    if (job->attempts > 0) reject->attempts = job->attempts + 1;
+    if (!job->from_batch && !job->unplaced) { /* else there are no lines and no bytes to speak of */
         reject->line += job->line_base + 1;
         reject->byte_offset += job->offset + job->start;
     }
@@ -263,7 +264,7 @@ static mr_code enter_file(mr_collector *c, const mr_job *job, mr_error *err)
     place->begun = true;
     place->file = job->file;
     place->offset = job->offset;
-    place->record_base = 0;
+    place->record_base = job->records_before;
     place->line_base = job->lines_before;
     place->state = job->begin_state;
     place->file_name = job->file_name;

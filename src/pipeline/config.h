@@ -180,6 +180,7 @@ typedef struct mr_pipeline_config {
     mr_summary summary;
     int64_t timeout_ns; /* 0 = none */
     bool in_place, dry_run, allow_conflicts;
+    bool appends; /* replay: the destination goes on with a file that is there */
     /* Where keys without effect are parsed to; never read. */
     _Alignas(16) char ignored[MR_OPTION_PARSED_BYTES];
 } mr_pipeline_config;

@@ -226,6 +226,19 @@ mr_code mr_declared_from_text(mr_declared *declared, const char *text, mr_arena 
     return MR_OK;
 }
 
+mr_code mr_declared_recall(mr_declared *declared, const mr_schema *schema, mr_arena *arena,
+                           mr_error *err)
+{
+    const place where = {.arena = arena};
+    for (uint32_t i = 0; i < schema->field_count; i++) {
+        const mr_field *field = &schema->fields[i];
+        if (mr_declared_find(declared, field->name) != NULL) continue;
+        MR_TRY(add(declared, field->name, field->type, false, &where, err));
+        declared->fields[declared->count - 1].trusted = true;
+    }
+    return MR_OK;
+}
+
 bool mr_declared_covers(const mr_declared *declared, const mr_schema *schema)
 {
     for (uint32_t i = 0; i < schema->field_count; i++)

@@ -21,6 +21,7 @@ typedef struct mr_declared_field {
     uint32_t hash;
     mr_type type; /* MR_TYPE_NULL: any */
     bool not_null;
+    bool trusted; /* a text is not asked whether it is UTF-8: an earlier run has taken such ones */
 } mr_declared_field;
 
 typedef struct mr_declared {
@@ -36,6 +37,10 @@ MR_NODISCARD mr_code mr_declared_from_tree(mr_declared *declared, const mr_tree 
 /* The value of --schema: "name=type,name=type", or the path of a file. */
 MR_NODISCARD mr_code mr_declared_from_text(mr_declared *declared, const char *text, mr_arena *arena,
                                            mr_error *err);
+
+/* Adds the types of `schema` that nobody has declared, as an earlier run found them. */
+MR_NODISCARD mr_code mr_declared_recall(mr_declared *declared, const mr_schema *schema,
+                                        mr_arena *arena, mr_error *err);
 
 /* The declaration of a column, or NULL. */
 const mr_declared_field *mr_declared_find(const mr_declared *declared, mr_slice name);

@@ -14,6 +14,7 @@ const mr_connector_name mr_connector_names[] = {
     {"sqlite", "sqlite3", true, true, false},
     {"store", "eventodb", true, true, true},
     {"generate", NULL, true, true, false},
+    {"replay", NULL, true, true, false},
     {"null", NULL, false, true, false},
     {"postgresql", "postgres", false, false, false},
     {"postgresql_cdc", NULL, false, false, false},

@@ -52,6 +52,7 @@ static void put_raw(mr_json_out *json, const mr_reject *reject)
         put_base64(json, raw, &scratch);
         mr_buffer_done(&scratch);
     }
+    if (reject->rebuilt) mr_json_key(json, "raw_format"), mr_json_text(json, MR_SLICE("json"));
     if (cut) mr_json_key(json, "raw_truncated"), mr_json_bool(json, true);
 }
 

@@ -5,6 +5,7 @@
 
 #include "core/clock.h"
 #include "core/mem.h"
+#include "pipeline/origin.h"
 
 #define NS_PER_SECOND 1000000000.0
 
@@ -19,11 +20,10 @@ static mr_code make_state(mr_run *run, size_t bytes, void **out, mr_error *err)
 
 static mr_code set_options(mr_run *run, const mr_endpoint *end, const char *name,
                            const mr_option *table, const mr_option *other, void *state,
-                           mr_error *err)
+                           mr_options *options, mr_error *err)
 {
-    mr_options options;
-    MR_TRY(mr_options_init(&options, name, table, state, run->arena, err));
-    return mr_endpoint_apply(end, &options, other, err);
+    MR_TRY(mr_options_init(options, name, table, state, run->arena, err));
+    return mr_endpoint_apply(end, options, other, err);
 }
 
 /* A record is held up to four times at once (input, cells, output, and growing room), and the
@@ -135,7 +135,8 @@ static mr_code set_source(mr_run *run, const mr_option *other, mr_error *err)
     const char *name = mr_arena_printf(run->arena, "%s source", run->source->name);
     if (name == NULL) return mr_arena_fail(run->arena, err);
     MR_TRY(make_state(run, run->source->state_bytes, &run->source_state, err));
-    return set_options(run, end, name, run->source->options, other, run->source_state, err);
+    return set_options(run, end, name, run->source->options, other, run->source_state,
+                       &run->source_options, err);
 }
 
 static mr_code set_destination(mr_run *run, const mr_option *other, mr_error *err)
@@ -144,8 +145,9 @@ static mr_code set_destination(mr_run *run, const mr_option *other, mr_error *er
     const char *name = mr_arena_printf(run->arena, "%s destination", run->destination->name);
     if (name == NULL) return mr_arena_fail(run->arena, err);
     MR_TRY(make_state(run, run->destination->state_bytes, &run->destination_state, err));
+    mr_options options;
     return set_options(run, end, name, run->destination->options, other, run->destination_state,
-                       err);
+                       &options, err);
 }
 
 static mr_code find_source(mr_run *run, mr_error *err)
@@ -169,7 +171,12 @@ static mr_code find_destination(mr_run *run, mr_error *err)
 static mr_code refuse_same_file(const mr_run *run, mr_error *err)
 {
     const char *from = run->config->source.path, *to = run->config->destination.path;
+    const char *rejects = run->config->reliability.dead_letter_path;
     mr_identity a, b;
+    if (from != NULL && rejects != NULL && mr_identity_of_path(from, &a) &&
+        mr_identity_of_path(rejects, &b) && mr_identity_same_file(&a, &b))
+        return mr_fail(err, MR_ERR_USAGE, "'%s' is read, so rejects cannot go there (--rejects)",
+                       from);
     if (from == NULL || to == NULL || !mr_identity_of_path(from, &a) ||
         !mr_identity_of_path(to, &b) || !mr_identity_same_file(&a, &b))
         return MR_OK;
@@ -187,8 +194,22 @@ static const char *rejects_path(const mr_run *run)
     return mr_arena_printf(run->arena, "%s.rejects.jsonl", to);
 }
 
+/* A destination that has the option goes on with what is there, unless told otherwise. */
+static mr_code append_to_target(mr_run *run, mr_error *err)
+{
+    mr_endpoint *to = &run->config->destination;
+    mr_identity there;
+    const mr_setting setting = {
+        .key = "append", .value = "true", .from = {MR_ORIGIN_SYSTEM, "replay"}};
+    if (!run->config->appends || mr_endpoint_has(to, "append")) return MR_OK;
+    if (mr_option_find(run->destination->options, MR_SLICE("append")) == NULL) return MR_OK;
+    if (to->path == NULL || !mr_identity_of_path(to->path, &there)) return MR_OK;
+    return mr_endpoint_add(to, &setting, err);
+}
+
 static mr_code open_destination(mr_run *run, mr_error *err)
 {
+    MR_TRY(append_to_target(run, err));
     MR_TRY(set_destination(run, run->source->options, err));
     run->destination_env = make_env(run, &run->config->destination);
     return run->destination->open(run->destination_state, &run->destination_env, err);
@@ -439,7 +460,10 @@ static mr_code shape_known(mr_run *run, const mr_schema *known, mr_error *err)
  * are the source's when nothing else is left to find out. */
 static mr_code declare(mr_run *run, const mr_schema **known, mr_error *err)
 {
-    const mr_declared *declared = &run->config->declared;
+    mr_declared *declared = &run->config->declared;
+    const mr_schema *recalled =
+        run->source->declares != NULL ? run->source->declares(run->source_state) : NULL;
+    if (recalled != NULL) MR_TRY(mr_declared_recall(declared, recalled, run->arena, err));
     const bool infers = run->config->infer.kind != MR_INFER_OFF;
     const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
     if (declared->count == 0) return MR_OK;
@@ -635,6 +659,7 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
     config.limit = run->config->limit;
     shape_it(run, &config);
     admit_them(run, &config);
+    if (mr_origin_write(run, &run->quarantine.origin, err) != MR_OK) return MR_END_FAILED;
     reset_view(run);
     if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
         return MR_END_FAILED;

@@ -36,6 +36,7 @@ typedef struct mr_run {
     mr_guard pace; /* of records or bytes on their way to the destination */
     const mr_source_ops *source;
     void *source_state;
+    mr_options source_options;             /* of the source's table into its state */
     const mr_destination_ops *destination; /* NULL for preview and schema */
     void *destination_state;
     mr_discovery discovery;

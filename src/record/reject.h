@@ -49,13 +49,14 @@ typedef struct mr_reject {
     uint64_t line;
     uint64_t byte_offset;
     uint64_t byte_length; /* of the rejected text, which may be more than `raw` holds */
-    bool open_ended;      /* the text goes on behind the bytes read so far: byte_length grows */
-    uint32_t column;      /* 1-based number of the field at fault; 0 = the record as a whole */
-    mr_slice field;       /* its name; borrowed from the schema or batch; may be empty */
-    mr_slice raw;         /* borrowed from the input bytes until the list is reset */
-    const char *stage;    /* who rejected it, static text; NULL = "read" in a job's `rejects`,
-                             "write" in its `refused` */
-    uint32_t attempts;    /* tries that failed; 0 counts as 1 */
+    bool rebuilt;      /* `raw` is a JSON object of the values: there was no text, or it is gone */
+    bool open_ended;   /* the text goes on behind the bytes read so far: byte_length grows */
+    uint32_t column;   /* 1-based number of the field at fault; 0 = the record as a whole */
+    mr_slice field;    /* its name; borrowed from the schema or batch; may be empty */
+    mr_slice raw;      /* borrowed from the input bytes until the list is reset */
+    const char *stage; /* who rejected it, static text; NULL = "read" in a job's `rejects`,
+                          "write" in its `refused` */
+    uint32_t attempts; /* tries that failed; 0 counts as 1 */
     char detail[MR_REJECT_DETAIL_BYTES]; /* one line; empty when the reason says it all */
 } mr_reject;
 
