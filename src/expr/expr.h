@@ -43,6 +43,7 @@
 #define MR_EXPR_MAX_NODES       8192  /* operators, calls, fields and literals of one expression */
 #define MR_EXPR_MAX_DEPTH       100  /* parentheses, calls and prefix operators inside each other */
 #define MR_EXPR_MAX_ARGS        1024 /* of one call; entries of one `in (...)` */
+#define MR_EXPR_MAX_BRANCHES    256  /* conditions of one if() */
 #define MR_EXPR_MAX_FIELDS      1024 /* distinct top-level fields that one expression reads */
 #define MR_EXPR_MAX_REGEX_BYTES 4096 /* of one pattern */
 #define MR_EXPR_MAX_REGEX_STEPS 1000000 /* of one match; more is a fault of the row */
