@@ -1,0 +1,270 @@
+/* SPDX-License-Identifier: MIT
+ *
+ * The language by example: each row is an expression and what it makes of the record below. */
+#include "expr/expr.h"
+
+#include "support/expr_case.h"
+#include "support/test.h"
+
+static const expr_cell record[] = {
+    {"a", MR_TYPE_INT, "7", false},
+    {"b", MR_TYPE_INT, "-3", false},
+    {"big", MR_TYPE_INT, "9223372036854775807", false},
+    {"price", MR_TYPE_DECIMAL, "1.10", false},
+    {"rate", MR_TYPE_FLOAT, "0.5", false},
+    {"name", MR_TYPE_STRING, "Zo\xc3\xab", false},
+    {"empty", MR_TYPE_STRING, "", false},
+    {"yes", MR_TYPE_BOOL, "true", false},
+    {"no", MR_TYPE_BOOL, "false", false},
+    {"day", MR_TYPE_DATE, "2024-02-29", false},
+    {"at", MR_TYPE_TIMESTAMP, "2024-02-29T12:34:56.789+02:00", false},
+    {"n", MR_TYPE_INT, NULL, false},
+    {"gone", MR_TYPE_STRING, EXPR_CASE_ABSENT, false},
+    {"odd name", MR_TYPE_INT, "5", false},
+    {"j", MR_TYPE_JSON,
+     "{\"b\":[1,2.50,\"x\\ny\",null,{\"c\":true}],\"a b\":\"\\u00e9\",\"e\":1e400}", false},
+    {"score", MR_TYPE_STRING, "120", true},
+    {"text", MR_TYPE_STRING, "n/a", true},
+    {"cents", MR_TYPE_STRING, "0.10", true},
+    {"zip", MR_TYPE_STRING, "02134", true},
+    {"flag", MR_TYPE_STRING, "true", true},
+    {"when", MR_TYPE_STRING, "2024-01-31", true},
+    {NULL, MR_TYPE_NULL, NULL, false},
+};
+
+static void run(const expr_row *rows)
+{
+    expr_case c;
+    expr_case_open(&c, record);
+    expr_case_table(&c, rows);
+    expr_case_close(&c);
+}
+
+MR_TEST(literals_keep_their_spelling)
+{
+    static const expr_row rows[] = {
+        {"0", "int 0"},
+        {"-0", "int 0"},
+        {"1.50", "decimal 1.50"},
+        {"-9223372036854775808", "int -9223372036854775808"},
+        {"9223372036854775808", "decimal 9223372036854775808"},
+        {"12345678901234567890123456789012345678",
+         "decimal 12345678901234567890123456789012345678"},
+        {"123456789012345678901234567890123456789",
+         "number 123456789012345678901234567890123456789"},
+        {"1e3", "int 1000"},
+        {"1e-3", "decimal 0.001"},
+        {"1e400", "number 1e400"},
+        {"\"a\\tb\\u00e9\\u{1F600}\\\"\"", "string a\tb\xc3\xa9\xf0\x9f\x98\x80\""},
+        {"'it\\'s'", "string it's"},
+        {"r\"\\d+\"", "string \\d+"},
+        {"true", "bool true"},
+        {"null", "null"},
+        {"007", "error 1:1: a number does not begin with 0*"},
+        {"1.", "error 1:3: expected digits after the point*"},
+        {"1e", "error 1:3: expected digits in the exponent*"},
+        {"2x", "error 1:2: expected an operator after a number"},
+        {"\"ab", "error 1:1: this string has no end: expected \""},
+        {"\"a\\q\"", "error 1:3: unknown escape*"},
+        {"\"\\ud800\"", "error 1:2: this escape is not a character of Unicode"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(fields_are_read_by_name_and_say_what_is_near)
+{
+    static const expr_row rows[] = {
+        {".a", "int 7"},
+        {"[\"odd name\"]", "int 5"},
+        {".[\"odd name\"] + 1", "decimal 6"},
+        {".n", "null"},
+        {".gone", "absent"},
+        {".pric", "error 1:1: no field 'pric'; did you mean 'price'?"},
+        {"1 +\n  .zzz", "error 2:3: no field 'zzz'"},
+        {"a + 1", "error 1:1: a field is written with a dot: '.a'"},
+        {"foo", "error 1:1: unknown name 'foo'; a field is written '.foo', a text \"foo\"*"},
+        {"foo(1)", "error 1:1: unknown function 'foo'*"},
+        {"lenn(.name)", "error 1:1: unknown function 'lenn'; did you mean 'len'?"},
+        {".", "error 1:2: expected a field's name after '.', found the end"},
+        {".5", "error 1:1: expected a field's name after '.'; a number is written 0.5*"},
+        {"", "error 1:1: the expression is empty"},
+        {"  \n ", "error 1:1: the expression is empty"},
+        {"1 2", "error 1:3: expected an operator or the end, found '2'"},
+        {"(1", "error 1:3: expected an operator or ')', found the end"},
+        {"1 + )", "error 1:5: expected a value, found ')'"},
+        {".a ; .b", "error 1:4: ';' has no meaning here"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(arithmetic_is_exact_and_widens)
+{
+    static const expr_row rows[] = {
+        {"1 + 2 * 3", "int 7"},
+        {"(1 + 2) * 3", "int 9"},
+        {"7 - 2 - 1", "int 4"},
+        {"-.a", "decimal -7"},
+        {"- -.a", "decimal 7"},
+        {".a + .b", "decimal 4"},
+        {"int(.a + .b)", "int 4"},
+        {".big + 1", "decimal 9223372036854775808"},
+        {".big * .big", "decimal 85070591730234615847396907784232501249"},
+        {".big * .big * 10", "fault 1:13: '*': the result has more than 38 digits"},
+        {"1.10 + 2", "decimal 3.10"},
+        {".price * 3", "decimal 3.30"},
+        {".price * 2.0", "decimal 2.200"},
+        {"0.1 + 0.2", "decimal 0.3"},
+        {"4 / 2", "int 2"},
+        {"1 / 8", "decimal 0.125"},
+        {"1 / 3", "decimal 0.3333333333333333333333333333333333"},
+        {"2 / 3", "decimal 0.6666666666666666666666666666666667"},
+        {"-2 / 3", "decimal -0.6666666666666666666666666666666667"},
+        {"1.10 / 1.1", "int 1"},
+        {"100 / 0.3", "decimal 333.3333333333333333333333333333333"},
+        {"7 % 3", "int 1"},
+        {"-7 % 3", "int -1"},
+        {"7.5 % 2", "decimal 1.5"},
+        {"div(7, 2)", "int 3"},
+        {"div(-7, 2)", "int -3"},
+        {"1 / 0", "error 1:3: '/': division by zero"},
+        {".a / (.b + 3)", "fault 1:4: '/': division by zero"},
+        {".rate * 3", "float 1.5"},
+        {".rate + .price", "float 1.6"},
+        {".n + 1", "null"},
+        {".score + 1", "decimal 121"},
+        {".text + 1", "fault 1:7: '+': 'n/a' is not a number"},
+        {".yes + 1", "error 1:6: '+' cannot add bool and int"},
+        {".day + 1", "error 1:6: '+' cannot add date and int; use date_add()"},
+        {".name + 1",
+         "error 1:7: '+' cannot add string and int; use concat(), or int() or decimal()"},
+        {".name * 2", "error 1:1: '*' expects a number, found string"},
+        {".name + \"!\"", "string Zo\xc3\xab!"},
+        {".text + \"!\"", "string n/a!"},
+        {"abs(-1.50)", "decimal 1.50"},
+        {"sign(-3)", "int -1"},
+        {"round(2.5)", "int 3"},
+        {"round(-2.5)", "int -3"},
+        {"round(1.005, 2)", "decimal 1.01"},
+        {"round(1, 2)", "decimal 1.00"},
+        {"round(1250, -2)", "int 1300"},
+        {"floor(-1.5)", "int -2"},
+        {"ceil(-1.5)", "int -1"},
+        {"trunc(-1.59, 1)", "decimal -1.5"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(comparisons_are_exact_across_types)
+{
+    static const expr_row rows[] = {
+        {".a > 6.99", "bool true"},
+        {".a = 7", "bool true"},
+        {".a == 7.00", "bool true"},
+        {".a <> 7", "bool false"},
+        {"0.1 = float(\"0.1\")", "bool false"},
+        {"0.5 = .rate", "bool true"},
+        {"9007199254740993 = float(9007199254740992)", "bool false"},
+        {"9007199254740993 > float(9007199254740992)", "bool true"},
+        {"1e400 > .big", "bool true"},
+        {"-1e400 < 1e-400", "bool true"},
+        {"1e400 = 10e399", "bool true"},
+        {"1e-400 > 0", "bool true"},
+        {"\"abc\" < \"abd\"", "bool true"},
+        {"\"ab\" < \"abc\"", "bool true"},
+        {"\"Z\" < \"a\"", "bool true"},
+        {".name = \"Zo\xc3\xab\"", "bool true"},
+        {".a = \"7\"", "error 1:4: '==' cannot compare int and string*"},
+        {".a < \"7\"", "error 1:4: '<' cannot compare int and string*"},
+        {".day < \"2024-03-01\"", "bool true"},
+        {".day = .at", "bool false"},
+        {".day < .at", "bool true"},
+        {".at = timestamp(\"2024-02-29 10:34:56.789Z\")", "bool true"},
+        {".at > date \"2024-03-01\"", "bool false"},
+        {".yes = true", "bool true"},
+        {".no < .yes", "bool true"},
+        {".n > 1", "null"},
+        {".n = null", "error 1:6: a comparison with null is never true; use is_null()"},
+        {".score > 100", "bool true"},
+        {".score > 120.5", "bool false"},
+        {"100 < .score", "bool true"},
+        {".score = \"120\"", "bool true"},
+        {".score = \"120.0\"", "bool false"},
+        {".score = 120.0", "bool true"},
+        {".text > 100", "fault 1:7: '>': cannot order untyped text 'n/a' and int '100'"},
+        {".text = 100", "bool false"},
+        {".text != 100", "bool true"},
+        {".zip = 2134", "bool false"},
+        {".zip = \"02134\"", "bool true"},
+        {".score > .cents", "bool true"},
+        {".flag = true", "bool true"},
+        {".when < date \"2024-02-01\"", "bool true"},
+        {"1 < 2 < 3", "error 1:7: comparisons do not chain*"},
+        {".a between 7 and 8", "bool true"},
+        {".a not between 7 and 8", "bool false"},
+        {".a between 8 and .n", "bool false"},
+        {".a between 7 and .n", "null"},
+        {".a in (1, 7.0, 9)", "bool true"},
+        {".a not in (1, 2)", "bool true"},
+        {".a in (1, .n)", "null"},
+        {".name in (\"x\", \"Zo\xc3\xab\")", "bool true"},
+        {".score in (\"120\", \"130\")", "bool true"},
+        {"least(3, 1.5, .n)", "decimal 1.5"},
+        {"greatest(3, 1.5)", "int 3"},
+        {"null_if(.a, 7)", "null"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(logic_has_three_values_and_looks_no_further_than_it_must)
+{
+    static const expr_row rows[] = {
+        {"true and false", "bool false"},
+        {".yes and .yes", "bool true"},
+        {".yes and .n > 1", "null"},
+        {".no and .n > 1", "bool false"},
+        {".n > 1 and .no", "bool false"},
+        {".n > 1 and .yes", "null"},
+        {".n > 1 or .yes", "bool true"},
+        {".n > 1 or .no", "null"},
+        {"not .n > 1", "null"},
+        {"not .yes or .yes", "bool true"},
+        {"! .yes || .yes && .no", "bool false"},
+        {".no and 1 / (.a - 7) = 1", "bool false"},
+        {".yes or 1 / (.a - 7) = 1", "bool true"},
+        {".yes and 1 / (.a - 7) = 1", "fault 1:12: '/': division by zero"},
+        {".n > 1 and 1 / (.a - 7) = 1", "fault 1:14: '/': division by zero"},
+        {".flag and .yes", "bool true"},
+        {".text and .yes", "fault *"},
+        {".a and .yes", "error 1:1: 'and' expects true or false, found int"},
+        {".yes AND NOT .no", "bool true"},
+        {"if(.a > 5, \"big\", \"small\")", "string big"},
+        {"if(.n > 5, 1, 2)", "int 2"},
+        {"if(.no, 1)", "null"},
+        {"if(.no, 1, .a = 7, 2, 3)", "int 2"},
+        {"if(.no, 1, .no, 2, 3.5)", "decimal 3.5"},
+        {"if(.a != 7, 1 / (.a - 7), 0)", "decimal 0"},
+        {"if(.a, 1, 2)", "error 1:4: if() expects a condition that is true or false, found int"},
+        {"coalesce(.n, .gone, .a)", "int 7"},
+        {".n ?? 5", "int 5"},
+        {".n ?? .a + 1", "decimal 8"},
+        {".gone ?? \"x\"", "string x"},
+        {"try(int(.name), -1)", "int -1"},
+        {"try(int(.name))", "null"},
+        {"try(.a, 0)", "int 7"},
+        {"is_null(.n)", "bool true"},
+        {"is_null(.gone)", "bool true"},
+        {"is_absent(.n)", "bool false"},
+        {"is_absent(.gone)", "bool true"},
+        {".n is null", "bool true"},
+        {".a is not null", "bool true"},
+        {"type(.price)", "string decimal"},
+        {"type(.score)", "string int"},
+        {"type(.gone)", "string absent"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
