@@ -82,6 +82,7 @@ typedef struct mr_connector_env {
         max_expansion; /* decoded bytes per compressed byte that are found suspicious; 0 = off */
     bool lossy;        /* what a destination cannot hold exactly is changed and counted */
     bool in_place;     /* write to the target itself, not beside it */
+    bool only_look;    /* preview: a source that would wait for more ends with what is there */
     atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
     int64_t deadline_ns;    /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
     void (*warn)(void *context, const char *text);

@@ -16,6 +16,7 @@ extern const mr_source_ops mr_source_sqlite;
 extern const mr_source_ops mr_source_generate;
 extern const mr_source_ops mr_source_replay;
 extern const mr_source_ops mr_source_store;
+extern const mr_source_ops mr_source_tail;
 
 extern const mr_destination_ops mr_destination_csv;
 extern const mr_destination_ops mr_destination_json;

@@ -8,6 +8,7 @@ const mr_source_ops *const mr_sources[] = {
     &mr_source_json,
     &mr_source_sqlite,
     &mr_source_store,
+    &mr_source_tail,
     &mr_source_generate,
     &mr_source_replay,
     NULL,

@@ -88,7 +88,7 @@ static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, mr_er
     atomic_fetch_add_explicit(&c->config->view->by_reason[reject->reason], 1, memory_order_relaxed);
     reject->record += job->record_base + 1;
     if (job->attempts > 0) reject->attempts = job->attempts + 1;
-    if (!job->from_batch && !job->unplaced) { /* else there are no lines and no bytes to speak of */
+    if (job->bytes.len > 0 && !job->unplaced) { /* else: no lines, no bytes */
         reject->line += job->line_base + 1;
         reject->byte_offset += job->offset + job->start;
     }

@@ -13,6 +13,7 @@ const mr_connector_name mr_connector_names[] = {
     {"json", "jsonl ndjson", true, true, false},
     {"sqlite", "sqlite3", true, true, false},
     {"store", "eventodb", true, true, true},
+    {"tail", NULL, true, true, false},
     {"generate", NULL, true, true, false},
     {"replay", NULL, true, true, false},
     {"null", NULL, false, true, false},

@@ -121,6 +121,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
         .max_expansion = c->limits.max_expansion,
         .lossy = c->lossy == MR_LOSSY_ALLOW,
         .in_place = c->in_place,
+        .only_look = run->destination == NULL,
         .cancelled = &run->stop,
         .deadline_ns = run->deadline_ns,
         .warn = run->warn,
