@@ -255,6 +255,8 @@ static mr_code read_verb(cursor *c, mr_error *err)
 static mr_code check_operand_count(const mr_args *args, mr_error *err)
 {
     const mr_verb *verb = args->verb;
+    if (verb->bit == MR_VERB_CHECK && (args->operand_count > 0) == args->json_schema)
+        return mr_fail(err, MR_ERR_USAGE, "check needs either FILE or --json-schema");
     if (args->operand_count >= verb->min_operands && args->operand_count <= verb->max_operands)
         return MR_OK;
     if (args->operand_count > verb->max_operands)
@@ -398,6 +400,7 @@ static mr_code complete(mr_args *args, mr_error *err)
     MR_TRY(check_operand_count(args, err));
     if (args->system_file != NULL)
         MR_TRY(mr_config_load_pipeline(&args->config, args->system_file, MR_ORIGIN_SYSTEM, err));
+    if (args->json_schema) return MR_OK;
     MR_TRY(take_operands(args, &needs, err));
     if (needs == 0) return MR_OK;
     MR_TRY(mr_config_finish(&args->config, needs, err));

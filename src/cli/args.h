@@ -104,6 +104,7 @@ struct mr_args {
     mr_pipeline_config config; /* finished and free of contradictions for verbs that need an end */
     mr_options options;        /* of mr_args_table into this struct */
     bool help, json, man, markdown, connect;
+    bool json_schema;     /* of check: print it instead */
     uint64_t rows;        /* of preview */
     uint32_t runs;        /* of bench */
     uint64_t records;     /* of bench; 0 = the scenario's own number */

@@ -223,9 +223,9 @@ MR_TEST(two_files_make_one_pipeline)
 MR_TEST(flags_and_operands_end_up_in_the_configuration)
 {
     fixture f;
-    MR_EXPECT_I64(parse(&f, "pipeline csv json --source-path a~b.csv --dest-path - --format array "
-                            "--no-ordered --dest-config {\"indent\":2}"),
-                  ==, MR_OK);
+    if (parse(&f, "pipeline csv json --source-path a~b.csv --dest-path - --format array "
+                  "--no-ordered --dest-config {\"indent\":2}") != MR_OK)
+        MR_TEST_FAIL("%s\n", f.err.text);
     MR_EXPECT_TEXT(f.args.config.source.path, "a b.csv");
     MR_EXPECT_TEXT(f.args.config.destination.path, "-");
     MR_EXPECT_TEXT(mr_endpoint_get(&f.args.config.destination, "format")->value, "array");

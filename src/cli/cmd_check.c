@@ -7,6 +7,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
+#include "pipeline/config_schema.h"
 #include "pipeline/run.h"
 
 #define MAX_TEXT_BYTES ((size_t)4 << 20)
@@ -16,10 +17,6 @@ static mr_code put_plan(const mr_pipeline_config *c, mr_buffer *out, mr_error *e
     const mr_source_ops *source = mr_source_find(mr_slice_text(c->source.connector));
     const mr_destination_ops *destination =
         mr_destination_find(mr_slice_text(c->destination.connector));
-    if (source == NULL)
-        return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a source", c->source.connector);
-    if (destination == NULL)
-        return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a destination", c->destination.connector);
     MR_TRY(mr_buffer_printf(out, err, "from        %s %s\n", source->name,
                             c->source.path ? c->source.path : ""));
     MR_TRY(mr_buffer_printf(out, err, "to          %s %s\n", destination->name,
@@ -62,10 +59,22 @@ static int check_serve(mr_args *args)
     return rc == MR_OK ? MR_EXIT_OK : mr_cli_fail(rc, &err);
 }
 
+static int print_schema(void)
+{
+    mr_error err = {0};
+    mr_buffer text;
+    mr_buffer_init(&text, "the schema", MAX_TEXT_BYTES);
+    mr_code rc = mr_config_schema_print(&text, &err);
+    if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);
+    mr_buffer_done(&text);
+    return rc == MR_OK ? MR_EXIT_OK : mr_cli_fail(rc, &err);
+}
+
 int mr_cmd_check(mr_args *args)
 {
     mr_error err = {0};
     mr_buffer text;
+    if (args->json_schema) return print_schema();
     if (args->is_serve) return check_serve(args);
     mr_cli_print_notes(&args->config, true);
     mr_buffer_init(&text, "the plan", MAX_TEXT_BYTES);

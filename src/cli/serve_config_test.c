@@ -94,7 +94,7 @@ MR_TEST(wrong_files_are_refused_with_place_and_remedy)
         {"limits:\n  conections: 5",
          "serve.yaml:2:3: unknown key 'conections' in limits; did you mean 'connections'?"},
         {"limits: 5", "serve.yaml:1:9: limits: expected a mapping"},
-        {"listen: [a, b]", "serve.yaml:1:9: listen: expected a plain value"},
+        {"listen: [a, b]", "serve.yaml:1:9: listen: expected text, found a list"},
         {"- listen", "serve.yaml:1:1: configuration: expected a mapping"},
         {"durability: most",
          "serve.yaml:1:13: durability: expected full, normal or off, found 'most'"},

@@ -58,10 +58,15 @@ void mr_nearest_offer(mr_nearest *near, const char *candidate)
     near->best = candidate;
 }
 
-const char *mr_nearest_best(const mr_nearest *near)
+bool mr_nearest_allows(mr_slice wanted, size_t distance)
 {
-    const size_t len = near->wanted.len;
+    const size_t len = wanted.len;
     size_t allowed = len < 3 ? 1 : smaller(3, (len + 2) / 3);
     if (len == 4) allowed = 1; /* half of a word is another word */
-    return near->distance <= allowed ? near->best : NULL;
+    return distance <= allowed;
+}
+
+const char *mr_nearest_best(const mr_nearest *near)
+{
+    return mr_nearest_allows(near->wanted, near->distance) ? near->best : NULL;
 }

@@ -32,6 +32,8 @@ bool mr_names_equal(mr_slice a, mr_slice b);
 mr_nearest mr_nearest_to(mr_slice wanted);
 void mr_nearest_offer(mr_nearest *near, const char *candidate);
 
+/* True if a name at this distance counts as near. */
+bool mr_nearest_allows(mr_slice wanted, size_t distance);
 /* NULL unless at most a third of the wanted name, and no more than three bytes, had to change. */
 const char *mr_nearest_best(const mr_nearest *near);
 

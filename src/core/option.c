@@ -59,19 +59,42 @@ bool mr_option_is_section(const mr_option *table, mr_slice name)
     return false;
 }
 
-/* The closest last component among the options of the wanted section; aliases are never suggested.
- */
-static const char *nearest_in_section(const mr_option *table, mr_slice name)
+static bool is_in(mr_slice known, mr_slice section)
+{
+    return leaf_start(known) == section.len &&
+           mr_names_equal(mr_slice_of(known.ptr, section.len), section);
+}
+
+/* The closest alias of the section; empty when none is near. */
+static mr_slice nearest_alias(const mr_option *table, mr_slice section, mr_slice leaf)
+{
+    mr_slice best = {NULL, 0};
+    size_t least = SIZE_MAX;
+    for (const mr_option *option = table; option->name != NULL; option++) {
+        const char *rest = option->aliases;
+        for (mr_slice alias; mr_option_next_alias(&rest, &alias);) {
+            if (!is_in(alias, section)) continue;
+            const mr_slice known = mr_slice_from(alias, section.len);
+            const size_t distance = mr_edit_distance(leaf, known);
+            if (distance < least) best = known;
+            if (distance < least) least = distance;
+        }
+    }
+    return mr_nearest_allows(leaf, least) ? best : (mr_slice){NULL, 0};
+}
+
+/* The closest last component among the options of the wanted section; aliases are suggested only
+ * where no option's own name is near. */
+static mr_slice nearest_in_section(const mr_option *table, mr_slice name)
 {
     const size_t start = leaf_start(name);
-    const mr_slice section = mr_slice_of(name.ptr, start);
-    mr_nearest near = mr_nearest_to(mr_slice_from(name, start));
-    for (const mr_option *option = table; option->name != NULL; option++) {
-        const mr_slice known = mr_slice_text(option->name);
-        if (leaf_start(known) == start && mr_names_equal(mr_slice_of(known.ptr, start), section))
+    const mr_slice section = mr_slice_of(name.ptr, start), leaf = mr_slice_from(name, start);
+    mr_nearest near = mr_nearest_to(leaf);
+    for (const mr_option *option = table; option->name != NULL; option++)
+        if (is_in(mr_slice_text(option->name), section))
             mr_nearest_offer(&near, option->name + start);
-    }
-    return mr_nearest_best(&near);
+    if (mr_nearest_best(&near) != NULL) return mr_slice_text(mr_nearest_best(&near));
+    return nearest_alias(table, section, leaf);
 }
 
 mr_code mr_option_unknown(const mr_option *table, const char *table_name, mr_slice name,
@@ -82,18 +105,18 @@ mr_code mr_option_unknown(const mr_option *table, const char *table_name, mr_sli
     const mr_slice leaf = mr_slice_from(shown, start);
     const mr_slice section =
         start > 0 ? mr_slice_of(shown.ptr, start - 1) : mr_slice_text(table_name);
-    const char *near = nearest_in_section(table, shown);
-    if (near == NULL) {
+    mr_slice near = nearest_in_section(table, shown);
+    if (near.len == 0) {
         mr_nearest anywhere = mr_nearest_to(shown);
         for (const mr_option *option = table; option->name != NULL; option++)
             mr_nearest_offer(&anywhere, option->name);
-        near = mr_nearest_best(&anywhere);
+        near = mr_slice_text(mr_nearest_best(&anywhere));
     }
-    if (near == NULL)
+    if (near.len == 0)
         return mr_fail(err, MR_ERR_USAGE, "unknown key '%.*s' in %.*s", MR_SLICE_ARGS(leaf),
                        MR_SLICE_ARGS(section));
-    return mr_fail(err, MR_ERR_USAGE, "unknown key '%.*s' in %.*s; did you mean '%s'?",
-                   MR_SLICE_ARGS(leaf), MR_SLICE_ARGS(section), near);
+    return mr_fail(err, MR_ERR_USAGE, "unknown key '%.*s' in %.*s; did you mean '%.*s'?",
+                   MR_SLICE_ARGS(leaf), MR_SLICE_ARGS(section), MR_SLICE_ARGS(near));
 }
 
 static void *field_of(const mr_options *options, const mr_option *option)

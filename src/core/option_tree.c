@@ -75,6 +75,16 @@ static mr_code set_map(const mr_option_tree *from, mr_slice path, const mr_node 
     return MR_OK;
 }
 
+static mr_code wrong_kind(const mr_option_tree *from, const mr_option *option, mr_slice path,
+                          const mr_node *node, mr_error *err)
+{
+    char expects[256];
+    mr_option_expects(option, expects, sizeof expects);
+    mr_fail(err, MR_ERR_USAGE, "%.*s: expected %s, found a %s", MR_SLICE_ARGS(path), expects,
+            node->kind == MR_NODE_LIST ? "list" : "mapping");
+    return fail_node(from, node, err);
+}
+
 mr_code mr_option_tree_set(const mr_option_tree *from, const mr_option *option, mr_slice path,
                            const mr_node *node, mr_error *err)
 {
@@ -84,7 +94,7 @@ mr_code mr_option_tree_set(const mr_option_tree *from, const mr_option *option, 
         return set_list(from, path, node, err);
     if (node->kind == MR_NODE_MAP && option->type == MR_OPTION_MAP)
         return set_map(from, path, node, err);
-    MR_TRY(mr_option_tree_need_scalar(from, node, path, err));
+    if (node->kind != MR_NODE_SCALAR) return wrong_kind(from, option, path, node, err);
     mr_option_from place;
     MR_TRY(mr_option_tree_from(from, node, &place, err));
     return mr_options_set(from->options, path, node->text, place, err);

@@ -215,13 +215,38 @@ static mr_code keep_tail(mr_place *place, const mr_job *job, mr_error *err)
     return mr_buffer_append(&place->carry, tail, err);
 }
 
+/* The destination does not keep up and the user would rather lose records than wait. */
+static bool must_drop(const mr_collector *c)
+{
+    return c->config->drops &&
+           atomic_load_explicit(&c->config->view->pressure.critical, memory_order_relaxed);
+}
+
+static void drop(mr_collector *c, mr_job *job)
+{
+    const bool encoded = c->config->destination->encode != NULL;
+    const uint64_t rows = encoded ? job->encoded_rows : job->batch.row_count;
+    job->filtered += rows;
+    job->encoded_rows = 0;
+    atomic_fetch_add_explicit(&c->config->view->dropped, rows, memory_order_relaxed);
+}
+
+static mr_code give(mr_collector *c, mr_job *job, mr_error *err)
+{
+    const mr_engine_config *config = c->config;
+    if (config->pace != NULL) MR_TRY(config->pace(config->pace_context, job, err));
+    return config->destination->write(config->destination_state, job, err);
+}
+
 static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
 {
     const mr_destination_ops *destination = c->config->destination;
     const uint32_t refused = job->refused.count;
     if (job->code != MR_OK) return fail_in_piece(job, err);
-    if (c->config->pace != NULL) MR_TRY(c->config->pace(c->config->pace_context, job, err));
-    MR_TRY(destination->write(c->config->destination_state, job, err));
+    if (must_drop(c))
+        drop(c, job);
+    else
+        MR_TRY(give(c, job, err));
     if (destination->encode == NULL) {
         mr_job_place_refused(job, refused);
         MR_TRY(mr_job_keep_fields(job, &job->refused, refused, err));

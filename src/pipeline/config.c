@@ -86,8 +86,9 @@ static mr_code need_scalar(const loader *l, const mr_node *node, mr_slice path, 
 }
 
 static const char *const section_names[] = {
-    "source", "destination", "csv",           "json",     "performance", "storage", "timeouts",
-    "limits", "reliability", "observability", "security", "advanced",    "memory"};
+    "source",   "destination", "csv",          "json",          "performance", "storage",
+    "timeouts", "limits",      "reliability",  "observability", "security",    "advanced",
+    "memory",   "sources",     "destinations", "server",        "global"};
 
 /* The section that a mistyped name is close to, or NULL. */
 static const char *nearest_section(mr_slice key)
@@ -210,12 +211,23 @@ static bool is_shared_section(mr_slice key)
     return mr_slice_is(key, "csv") || mr_slice_is(key, "json");
 }
 
+/* {type: token, token_file: ...}: options of the connector; what kind they are, it knows itself. */
+static mr_code add_auth(const loader *l, mr_endpoint *end, const mr_node *node, mr_error *err)
+{
+    MR_TRY(need_map(l, node, "auth", err));
+    for (const mr_node_entry *e = node->first; e != NULL; e = e->next)
+        if (!mr_slice_is(e->key, "type")) MR_TRY(add_settings(l, end, e, false, err));
+    return MR_OK;
+}
+
 /* Upstream puts connector settings into security.credentials. */
 static mr_code load_end_security(const loader *l, mr_endpoint *end, const mr_node *map,
                                  mr_error *err)
 {
     for (const mr_node_entry *e = map->first; e != NULL; e = e->next) {
-        if (!mr_slice_is(e->key, "credentials")) {
+        if (mr_slice_is(e->key, "auth") && !mr_node_is_null(e->value)) {
+            MR_TRY(add_auth(l, end, e->value, err));
+        } else if (!mr_slice_is(e->key, "credentials")) {
             MR_TRY(load_key(l, "security", e, err));
         } else if (!mr_node_is_null(e->value)) {
             MR_TRY(add_all_settings(l, end, e->value, "security.credentials", false, err));
@@ -256,6 +268,7 @@ static mr_code load_end_key(const loader *l, mr_endpoint *end, const mr_node_ent
         return add_all_settings(l, end, value, e->key.ptr, false, err);
     if (mr_slice_is(e->key, "credentials"))
         return add_all_settings(l, end, value, "credentials", false, err);
+    if (mr_slice_is(e->key, "auth")) return add_auth(l, end, value, err);
     if (mr_slice_is(e->key, "security")) return load_end_security(l, end, value, err);
     if (is_shared_section(e->key)) return add_shared(l, e, err);
     const mr_option *option = mr_option_find(mr_config_table, e->key);
@@ -265,8 +278,19 @@ static mr_code load_end_key(const loader *l, mr_endpoint *end, const mr_node_ent
     return add_settings(l, end, e, false, err);
 }
 
+/* `sources` or `destinations` of an application file: ends by name. NULL when there are none. */
+static const mr_node *ends_of(const loader *l, const mr_endpoint *end)
+{
+    const mr_node *ends =
+        mr_node_get(l->tree->root, end == &l->config->source ? "sources" : "destinations");
+    return ends != NULL && ends->kind == MR_NODE_MAP ? ends : NULL;
+}
+
 static mr_code load_end(const loader *l, mr_endpoint *end, const mr_node *node, mr_error *err)
 {
+    const mr_node *const ends = ends_of(l, end);
+    if (ends != NULL && node->kind == MR_NODE_SCALAR && mr_node_get(ends, node->text.ptr) != NULL)
+        node = mr_node_get(ends, node->text.ptr);
     if (node->kind == MR_NODE_SCALAR && !mr_node_is_null(node)) {
         mr_option_from from;
         MR_TRY(from_node(l, node, &from, err));
@@ -278,12 +302,30 @@ static mr_code load_end(const loader *l, mr_endpoint *end, const mr_node *node, 
     return MR_OK;
 }
 
+/* An application file that has one source, or says with `source: NAME` which of them it is. */
+static mr_code load_only_end(const loader *l, mr_endpoint *end, const mr_node_entry *e,
+                             mr_error *err)
+{
+    const mr_node *chosen = mr_node_get(l->tree->root, end->role);
+    MR_TRY(need_map(l, e->value, e->key.ptr, err));
+    if (chosen != NULL && !mr_node_is_null(chosen)) return MR_OK;
+    if (e->value->count == 1) return load_end(l, end, e->value->first->value, err);
+    if (e->value->count == 0) return MR_OK;
+    mr_fail(err, MR_ERR_USAGE,
+            "%s holds %u of them, and a run has one; say which with '%s: %s' beside it", e->key.ptr,
+            e->value->count, end->role, e->value->first->key.ptr);
+    return fail_at(l, e->key_line, e->key_column, err);
+}
+
 static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *err)
 {
     if (mr_node_is_null(e->value)) return MR_OK;
     if (mr_slice_is(e->key, "source")) return load_end(l, &l->config->source, e->value, err);
     if (mr_slice_is(e->key, "destination"))
         return load_end(l, &l->config->destination, e->value, err);
+    if (mr_slice_is(e->key, "sources")) return load_only_end(l, &l->config->source, e, err);
+    if (mr_slice_is(e->key, "destinations"))
+        return load_only_end(l, &l->config->destination, e, err);
     if (is_shared_section(e->key)) return add_shared(l, e, err);
     if (mr_slice_is(e->key, "schema") && e->value->kind != MR_NODE_SCALAR)
         return mr_declared_from_tree(&l->config->declared, l->tree, e->value, l->config->arena,
@@ -296,6 +338,7 @@ mr_code mr_config_from_tree(mr_pipeline_config *config, const mr_tree *tree,
 {
     const loader l = loader_of(config, tree, origin);
     MR_TRY(need_map(&l, tree->root, "configuration", err));
+    if (origin == MR_ORIGIN_FILE) config->file = tree->name;
     for (const mr_node_entry *e = tree->root->first; e != NULL; e = e->next)
         MR_TRY(load_root_key(&l, e, err));
     return MR_OK;
@@ -400,6 +443,21 @@ static mr_code set_end_value(mr_pipeline_config *config, const char *key, const 
     return mr_endpoint_add(&config->destination, &setting, err);
 }
 
+/* Upstream's levels are 1 fastest, 5 default, 7 better, 9 best for every codec; what is above 9 is
+ * meant for the codec itself. */
+static unsigned level_of_codec(const char *codec, unsigned level)
+{
+    enum { FASTEST, DEFAULT, BETTER, BEST };
+    static const struct {
+        const char *codec;
+        unsigned levels[4];
+    } known[] = {{"zstd", {1, 3, 9, 19}}, {"zst", {1, 3, 9, 19}}, {"lz4", {1, 1, 9, 12}}};
+    const int step = level <= 2 ? FASTEST : level <= 6 ? DEFAULT : level <= 8 ? BETTER : BEST;
+    for (size_t i = 0; i < MR_COUNT_OF(known) && level <= 9; i++)
+        if (strcmp(codec, known[i].codec) == 0) return known[i].levels[step];
+    return level;
+}
+
 /* advanced.* in the words of the destination's connector. */
 static mr_code translate_advanced(mr_pipeline_config *config, mr_error *err)
 {
@@ -410,13 +468,18 @@ static mr_code translate_advanced(mr_pipeline_config *config, mr_error *err)
                          "advanced.enable_compression", err));
     if (!mr_options_given(&config->options, "advanced.compression_level")) return MR_OK;
     char level[16];
-    snprintf(level, sizeof level, "%u", config->compression.level);
+    snprintf(level, sizeof level, "%u",
+             level_of_codec(config->compression.algorithm, config->compression.level));
     return set_end_value(config, "compression_level", level, "advanced.compression_level", err);
 }
 
 static mr_code finish_end(mr_pipeline_config *config, mr_endpoint *end, mr_error *err)
 {
-    MR_TRY(mr_endpoint_finish(end, err));
+    const bool is_missing = end->connector == NULL && end->path == NULL;
+    const mr_code code = mr_endpoint_finish(end, err);
+    if (code != MR_OK && is_missing && config->file != NULL)
+        mr_error_prefix(err, "%s", config->file);
+    MR_TRY(code);
     MR_TRY(share_settings(&config->csv, "csv", end, err));
     return share_settings(&config->json, "json", end, err);
 }

@@ -51,6 +51,12 @@ typedef enum mr_rate_unit {
     MR_RATE_REQUESTS /* to each end on another machine */
 } mr_rate_unit;
 
+/* What happens when the destination does not keep up. */
+typedef enum mr_backpressure {
+    MR_BACKPRESSURE_BLOCK, /* the source waits */
+    MR_BACKPRESSURE_DROP,  /* records that meet full queues are left out, and counted */
+} mr_backpressure;
+
 typedef enum mr_lossy {
     MR_LOSSY_REFUSE, /* a record that would lose something is rejected */
     MR_LOSSY_ALLOW,  /* each loss is counted */
@@ -106,6 +112,7 @@ typedef struct mr_pipeline_config {
         json; /* settings of the csv{} and json{} sections, for each end of that connector */
     mr_config_note *notes, *last_note;
 
+    const char *file; /* the pipeline file, as errors name it; NULL = none was read */
     const char *name, *version;
     struct {
         uint32_t batch_size;      /* records; 0 = by bytes for CSV and JSON, else 1000 */
@@ -115,6 +122,7 @@ typedef struct mr_pipeline_config {
         uint64_t memory_limit_bytes;
         bool streaming_mode;
         bool ordered;
+        mr_backpressure backpressure;
     } performance;
     struct {
         mr_storage_mode mode;

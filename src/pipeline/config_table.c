@@ -48,6 +48,11 @@ static const mr_option_choice log_levels[] = {{"trace", MR_LOG_TRACE},
                                               {0}};
 static const mr_option_choice log_formats[] = {
     {"text", MR_LOG_AS_TEXT}, {"json", MR_LOG_AS_JSON}, {0}};
+static const mr_option_choice backpressures[] = {{"block", MR_BACKPRESSURE_BLOCK},
+                                                 {"throttle", MR_BACKPRESSURE_BLOCK},
+                                                 {"adaptive", MR_BACKPRESSURE_BLOCK},
+                                                 {"drop", MR_BACKPRESSURE_DROP},
+                                                 {0}};
 static const mr_option_choice rate_units[] = {
     {"records", MR_RATE_RECORDS}, {"bytes", MR_RATE_BYTES}, {"requests", MR_RATE_REQUESTS}, {0}};
 static const mr_option_choice losses[] = {
@@ -175,9 +180,10 @@ const mr_option mr_config_table[] = {
     {.name = "performance.workers", .aliases = "workers", WORKER_COUNT(performance.workers), .fallback = "auto", .help = "threads that parse and write records; auto is one per CPU; results do not depend on it"},
     {.name = "performance.max_concurrency", .aliases = "max_concurrency", WORKER_COUNT(performance.max_concurrency), .flags = MR_OPTION_IGNORED, .note = "requests to an end are made one after the other", .fallback = "auto", .help = "concurrent requests to a destination; auto is twice the CPUs"},
     {.name = "performance.flush_interval", .aliases = "flush_interval", .type = MR_OPTION_DURATION_NS, AT(performance.flush_interval_ns), .fallback = "10s", .range = {1, 3600 * SECOND}, .help = "a batch waits no longer than this for more records"},
-    {.name = "performance.memory_limit_mb", .aliases = "performance.memory_limit memory_limit_mb memory_limit memory.max_memory", PARSED(parse_memory, performance.memory_limit_bytes, "MiB (1024) or a size (512MiB), at least 16MiB"), .fallback = "1024", .help = "ceiling for store, queues and buffers together"},
+    {.name = "performance.memory_limit_mb", .aliases = "performance.memory_limit memory_limit_mb memory_limit memory.max_memory global.max_memory_mb", PARSED(parse_memory, performance.memory_limit_bytes, "MiB (1024) or a size (512MiB), at least 16MiB"), .fallback = "1024", .help = "ceiling for store, queues and buffers together"},
     {.name = "performance.streaming_mode", .aliases = "streaming_mode", .type = MR_OPTION_BOOL, AT(performance.streaming_mode), .fallback = "false", .help = "each record leaves as soon as it can; row storage"},
     {.name = "performance.ordered", .aliases = "ordered", .type = MR_OPTION_BOOL, AT(performance.ordered), .fallback = "true", .help = "records leave in the order in which they came"},
+    {.name = "performance.backpressure", .aliases = "backpressure performance.backpressure_strategy reliability.backpressure", .type = MR_OPTION_ENUM, AT(performance.backpressure), .choices = backpressures, .fallback = "block", .help = "when queues are full: block (also called throttle, adaptive) lets the source wait; drop leaves records out, counts them, and needs lossy: allow"},
     {.name = "performance.limit", .aliases = "limit", .type = MR_OPTION_U64, AT(limit), .fallback = "0", .help = "stop after this many records; 0 is no limit"},
     {.name = "performance.enable_streaming", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("records always flow in batches; streaming_mode asks for low latency"), .help = "upstream's pipelined execution"},
     {.name = "performance.buffer_size", .aliases = "buffer_size", .type = MR_OPTION_U64, .fallback = "10000", .range = AT_LEAST(1), IGNORED("queues hold whole batches and are sized from workers"), .help = "records buffered between stages"},
@@ -240,16 +246,16 @@ const mr_option mr_config_table[] = {
     {.name = "limits.max_resyncs", .type = MR_OPTION_U32, AT(limits.max_resyncs), .fallback = "1000", .help = "broken quotes in a CSV file before the run ends with code 4"},
     {.name = "limits.max_expansion", .type = MR_OPTION_U64, AT(limits.max_expansion), .fallback = "1000", .help = "warn when compressed input grows by more than this factor; 0 is never"},
 
-    {.name = "observability.log_level", .aliases = "log_level observability.logging.level", .type = MR_OPTION_ENUM, AT(observability.log_level), .choices = log_levels, .fallback = "info", .help = "the least serious message shown"},
+    {.name = "observability.log_level", .aliases = "log_level observability.logging.level global.log_level", .type = MR_OPTION_ENUM, AT(observability.log_level), .choices = log_levels, .fallback = "info", .help = "the least serious message shown"},
     {.name = "observability.log_format", .aliases = "log_format observability.logging.format", .type = MR_OPTION_ENUM, AT(observability.log_format), .choices = log_formats, .fallback = "text", .help = "messages for people or for machines"},
     {.name = "observability.metrics_address", .aliases = "metrics observability.metrics.address", .type = MR_OPTION_TEXT, AT(observability.metrics_address), .help = "host:port that serves /metrics, such as 127.0.0.1:9090"},
     {.name = "observability.enable_metrics", .aliases = "observability.metrics_enabled enable_metrics observability.metrics.enabled", .type = MR_OPTION_BOOL, AT(observability.enable_metrics), .fallback = "false", .help = "serve metrics on 127.0.0.1 at metrics.port unless metrics_address says otherwise"},
-    {.name = "observability.metrics.port", .aliases = "observability.metrics_port", .type = MR_OPTION_U32, AT(observability.metrics_port), .fallback = "9090", .range = {1, 65535}, .help = "port for enable_metrics"},
+    {.name = "observability.metrics.port", .aliases = "observability.metrics_port server.metrics_port", .type = MR_OPTION_U32, AT(observability.metrics_port), .fallback = "9090", .range = {1, 65535}, .help = "port for enable_metrics"},
     {.name = "observability.metrics.path", .type = MR_OPTION_TEXT, AT(observability.metrics_path), .fallback = "/metrics", .help = "path of the metrics page"},
     {.name = "observability.metrics_interval", .type = MR_OPTION_DURATION_NS, .fallback = "30s", IGNORED("metrics are summed when they are read"), .help = "time between collections"},
-    {.name = "observability.enable_tracing", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("there are no traces"), .help = "traces"},
-    {.name = "observability.tracing_sample_rate", .type = MR_OPTION_F64, .fallback = "0.1", .range = {0, 1}, IGNORED("there are no traces"), .help = "share of operations traced"},
-    {.name = "observability.enable_logging", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("log_level decides"), .help = "logs"},
+    {.name = "observability.enable_tracing", .aliases = "observability.tracing_enabled observability.tracing.enabled", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("there are no traces"), .help = "traces"},
+    {.name = "observability.tracing_sample_rate", .aliases = "observability.tracing.sample_rate", .type = MR_OPTION_F64, .fallback = "0.1", .range = {0, 1}, IGNORED("there are no traces"), .help = "share of operations traced"},
+    {.name = "observability.enable_logging", .aliases = "observability.logging.enabled", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("log_level decides"), .help = "logs"},
     {.name = "observability.logging.output", .type = MR_OPTION_TEXT, .fallback = "stderr", IGNORED("logs go to log_file, or without one to standard error"), .help = "where logs go"},
     {.name = "observability.log_file", .aliases = "log_file observability.logging.file_path", .type = MR_OPTION_TEXT, AT(observability.log_path), .help = "messages are appended to this file, not shown"},
 
@@ -263,7 +269,7 @@ const mr_option mr_config_table[] = {
 
     {.name = "advanced.enable_compression", .type = MR_OPTION_BOOL, AT(compression.enable), .fallback = "false", .help = "compress the destination with compression_algorithm"},
     {.name = "advanced.compression_algorithm", .type = MR_OPTION_TEXT, AT(compression.algorithm), .fallback = "gzip", .help = "codec for enable_compression"},
-    {.name = "advanced.compression_level", .type = MR_OPTION_U32, AT(compression.level), .fallback = "6", .help = "level for enable_compression, in the codec's own range"},
+    {.name = "advanced.compression_level", .type = MR_OPTION_U32, AT(compression.level), .fallback = "6", .help = "level for enable_compression: 1 fastest, 5 default, 7 better, 9 best of any codec; above 9 the codec's own"},
     {.name = "advanced.compression_threshold", .type = MR_OPTION_SIZE_BYTES, .fallback = "1024", IGNORED("a compressed destination is compressed whatever its size"), .help = "smallest output compressed"},
     {.name = "advanced.enable_upsert", .aliases = "enable_upsert", .type = MR_OPTION_BOOL, AT(enable_upsert), .fallback = "false", .help = "the destination merges by key, as its setting mode=merge"},
     {.name = "advanced.enable_bulk_operations", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("batches are always written whole"), .help = "bulk writes"},
@@ -299,10 +305,15 @@ const mr_option mr_config_table[] = {
     {.name = "schema", .type = MR_OPTION_TEXT, AT(schema_text), .help = "declared types of columns: a mapping, a list, a file or name=type,name=type"},
     {.name = "drift", .type = MR_OPTION_ENUM, .choices = drifts, .fallback = "default", REFUSED("other policies are " LATER), .help = "what happens when the schema changes"},
     {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("alerts are " LATER), .help = "conditions to report"},
-    {.name = "server", .type = MR_OPTION_MAP, REFUSED("this is a file for a server, which is " LATER), .help = "of an application file"},
-    {.name = "global", .type = MR_OPTION_MAP, REFUSED("this is a file for a server, which is " LATER), .help = "of an application file"},
-    {.name = "sources", .type = MR_OPTION_MAP, REFUSED("a pipeline has one source"), .help = "of an application file"},
-    {.name = "destinations", .type = MR_OPTION_MAP, REFUSED("a pipeline has one destination"), .help = "of an application file"},
+
+    {.name = "server.host", .type = MR_OPTION_TEXT, .fallback = "127.0.0.1", IGNORED("a run listens on loopback, and only for metrics"), .help = "of an application file"},
+    {.name = "server.port", .type = MR_OPTION_U32, .fallback = "8080", .range = {1, 65535}, IGNORED("a run listens only for metrics"), .help = "of an application file"},
+    {.name = "server.health_port", .type = MR_OPTION_U32, .fallback = "8081", .range = {1, 65535}, IGNORED("health is told at the address of the metrics"), .help = "of an application file"},
+    {.name = "server.graceful_shutdown_timeout", .type = MR_OPTION_U64, .fallback = "30", IGNORED("an interrupted run stops at once"), .help = "of an application file, in seconds"},
+    {.name = "global.temp_directory", .type = MR_OPTION_TEXT, IGNORED("files are written beside their target"), .help = "of an application file"},
+    {.name = "global.data_directory", .type = MR_OPTION_TEXT, IGNORED("files are where their paths say"), .help = "of an application file"},
+    {.name = "sources", .type = MR_OPTION_MAP, REFUSED("it stands at the top of a file"), .help = "of an application file: sources by name; the only one, or the one that source names, is read"},
+    {.name = "destinations", .type = MR_OPTION_MAP, REFUSED("it stands at the top of a file"), .help = "of an application file: destinations by name; the only one, or the one that destination names, is written"},
     {0},
 };
 /* clang-format on */

@@ -184,8 +184,8 @@ MR_TEST(wrong_files_are_refused_with_their_place)
         {"performance: {batch_size: 0}\n", "p.yaml:1:27: performance.batch_size: expected a whole "
                                            "number from 1 to 10000000, or auto, found '0'"},
         {"performance: 5\n", "p.yaml:1:14: performance: expected a mapping"},
-        {"performance: {workers: [1]}\n",
-         "p.yaml:1:24: performance.workers: expected a plain value"},
+        {"performance: {workers: [1]}\n", "p.yaml:1:24: performance.workers: expected a whole "
+                                          "number from 1 to 1024, or auto, found a list"},
         {"storage: {mode: hybird}\n", "p.yaml:1:17: storage.mode: expected hybrid, row or "
                                       "columnar, found 'hybird'; did you mean 'hybrid'?"},
         {"- a\n", "p.yaml:1:1: configuration: expected a mapping"},
@@ -213,8 +213,10 @@ MR_TEST(wrong_files_are_refused_with_their_place)
         {"reliability: {checkpoint: {dir: x}}\n",
          "p.yaml:1:33: reliability.checkpoint.dir: not supported yet: checkpoints are not built in "
          "this version"},
-        {"server: {port: 1}\n", "p.yaml:1:9: server: not supported yet: this is a file for a "
-                                "server, which is not built in this version"},
+        {"server: {prot: 1}\n", "p.yaml:1:10: unknown key 'prot' in server; did you mean 'port'?"},
+        {"sources: {a: x.csv, b: y.csv}\n", "p.yaml:1:1: sources holds 2 of them, and a run has "
+                                            "one; say which with 'source: a' beside "
+                                            "it"},
         {"advanced: {enable_schema_evolution: false}\n",
          "p.yaml:1:37: advanced.enable_schema_evolution: not supported yet: strict schemas are not "
          "built in this version"},
@@ -258,7 +260,7 @@ MR_TEST(missing_ends_are_asked_for)
     fixture f;
     open_fixture(&f);
     MR_EXPECT_I64(load_and_finish(&f, "source: a.csv\n"), ==, MR_ERR_USAGE);
-    MR_EXPECT_TEXT(f.err.text, "the destination has neither a connector nor a path");
+    MR_EXPECT_TEXT(f.err.text, "p.yaml: the destination has neither a connector nor a path");
     mr_arena_done(&f.arena);
 }
 
@@ -271,7 +273,8 @@ MR_TEST(advanced_keys_become_settings_of_the_destination)
         "advanced: {enable_compression: true, compression_algorithm: zstd, compression_level: 7}\n";
     if (load_and_finish(&f, text) != MR_OK) MR_TEST_FAIL("%s\n", f.err.text);
     MR_EXPECT_TEXT(value_of(&f.config.destination, "compression"), "zstd");
-    MR_EXPECT_TEXT(value_of(&f.config.destination, "compression_level"), "7");
+    MR_EXPECT_TEXT(value_of(&f.config.destination, "compression_level"), "9");
+    MR_EXPECT_TEXT(value_of(&f.config.source, "compression_level"), "(none)");
     mr_arena_done(&f.arena);
 }
 

@@ -6,6 +6,7 @@
 #include <stdio.h>
 
 #include "core/number.h"
+#include "format/codec.h"
 #include "pipeline/config.h"
 
 #define BOTH_BYTES 400
@@ -137,6 +138,13 @@ static const codec_levels *codec_called(const char *name)
     return NULL;
 }
 
+static mr_code unknown_codec(const judge *j)
+{
+    mr_codec codec;
+    const mr_setting *key = mr_endpoint_get(&j->config->destination, "compression");
+    return key != NULL ? mr_codec_parse(mr_slice_text(key->value), &codec, j->err) : MR_OK;
+}
+
 static mr_code compression_twice(const judge *j)
 {
     const mr_endpoint *to = &j->config->destination;
@@ -199,6 +207,17 @@ static mr_code breaker_that_never_closes(const judge *j)
                    b->success_threshold, b->half_open_requests);
 }
 
+static mr_code drop_and_lossless(const judge *j)
+{
+    if (j->config->performance.backpressure != MR_BACKPRESSURE_DROP ||
+        j->config->lossy == MR_LOSSY_ALLOW)
+        return MR_OK;
+    MR_TRY(contradiction(j, "'performance.backpressure: drop' contradicts 'lossy: refuse'",
+                         "back-pressure block"));
+    j->config->performance.backpressure = MR_BACKPRESSURE_BLOCK;
+    return MR_OK;
+}
+
 static mr_code rate_of_nothing(const judge *j)
 {
     const mr_pipeline_config *c = j->config;
@@ -218,23 +237,50 @@ static mr_code rate_of_nothing(const judge *j)
                    c->destination.connector != NULL ? c->destination.connector : "none");
 }
 
+/* Where a file gives the key of the run, or of the destination; NULL when none does. */
+static const char *place_of(const judge *j, const char *key)
+{
+    const mr_endpoint *const to = &j->config->destination;
+    if (mr_option_find(mr_config_table, mr_slice_text(key)) != NULL) {
+        const mr_option_state *const state = mr_options_state(&j->config->options, key);
+        return state->origin < MR_ORIGIN_FLAG ? state->where : NULL;
+    }
+    const mr_setting *const setting = mr_endpoint_get(to, key);
+    const mr_option_from from = setting != NULL ? setting->from : to->path_from;
+    if (setting == NULL && strcmp(key, "path") != 0) return NULL;
+    return from.origin < MR_ORIGIN_FLAG ? from.where : NULL;
+}
+
 mr_code mr_config_conflicts(mr_pipeline_config *config, const mr_config_facts *facts, mr_error *err)
 {
-    static mr_code (*const rules[])(const judge *) = {
-        columnar_and_streaming,
-        large_batch_and_streaming,
-        row_and_memory,
-        merge_without_keys,
-        exactly_once,
-        order_and_shards,
-        compression_twice,
-        level_out_of_range,
-        fail_fast_and_max_rejects,
-        breaker_that_never_closes,
-        rate_of_nothing,
+    static const struct {
+        mr_code (*check)(const judge *);
+        const char *keys[2]; /* an error begins with the place of the first that a file gives */
+    } rules[] = {
+        {columnar_and_streaming, {"storage.mode", "performance.streaming_mode"}},
+        {large_batch_and_streaming, {"performance.batch_size", "performance.streaming_mode"}},
+        {row_and_memory, {"storage.mode", "performance.memory_limit_mb"}},
+        {merge_without_keys, {"mode", "advanced.enable_upsert"}},
+        {exactly_once, {"reliability.delivery", "path"}},
+        {order_and_shards, {"performance.ordered", "path"}},
+        {compression_twice, {"compression", "path"}},
+        {level_out_of_range, {"compression_level", "compression"}},
+        {unknown_codec, {"compression", "advanced.compression_algorithm"}},
+        {fail_fast_and_max_rejects, {"reliability.fail_fast", "reliability.max_rejects"}},
+        {breaker_that_never_closes,
+         {"reliability.circuit_breaker.success_threshold",
+          "reliability.circuit_breaker.half_open_requests"}},
+        {drop_and_lossless, {"performance.backpressure", "lossy"}},
+        {rate_of_nothing, {"reliability.rate_limit.unit", "reliability.rate_limit.enabled"}},
     };
     const judge j = {.config = config, .facts = facts, .err = err};
-    for (size_t i = 0; i < MR_COUNT_OF(rules); i++)
-        MR_TRY(rules[i](&j));
+    for (size_t i = 0; i < MR_COUNT_OF(rules); i++) {
+        const mr_code code = rules[i].check(&j);
+        if (code == MR_OK) continue;
+        const char *const first = place_of(&j, rules[i].keys[0]);
+        const char *const where = first != NULL ? first : place_of(&j, rules[i].keys[1]);
+        if (where != NULL) mr_error_prefix(err, "%s", where);
+        return code;
+    }
     return MR_OK;
 }

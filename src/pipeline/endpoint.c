@@ -403,8 +403,10 @@ mr_code mr_endpoint_finish(mr_endpoint *endpoint, mr_error *err)
     if (endpoint->connector == NULL) MR_TRY(connector_of_path(endpoint, err));
     if (endpoint->path == NULL) {
         if (!mr_connector_name_find(mr_slice_text(endpoint->connector))->needs_path) return MR_OK;
-        return mr_fail(err, MR_ERR_USAGE, "the %s '%s' has no path", endpoint->role,
-                       endpoint->connector);
+        mr_fail(err, MR_ERR_USAGE, "the %s '%s' has no path", endpoint->role, endpoint->connector);
+        return endpoint->connector_from.origin < MR_ORIGIN_FLAG
+                   ? say_where(endpoint->connector_from, err, MR_ERR_USAGE)
+                   : MR_ERR_USAGE;
     }
     const size_t at = suffix_of(endpoint->path);
     if (at == SIZE_MAX || suffixes[at].key == NULL) return MR_OK;

@@ -32,6 +32,7 @@ typedef struct mr_engine_view {
     atomic_uint_least64_t written;
     atomic_uint_least64_t rejected;
     atomic_uint_least64_t filtered;
+    atomic_uint_least64_t dropped; /* of the filtered ones, those that met full queues */
     atomic_uint_least64_t batches;
     atomic_uint_least64_t bytes_out;
     atomic_uint_least64_t by_reason[MR_REASON_COUNT];
@@ -57,6 +58,7 @@ typedef struct mr_engine_config {
     atomic_bool *stop;      /* set from outside to cancel, and by the engine to stop its source */
     atomic_bool *cancelled; /* set from outside only */
     bool streaming;         /* flush after every piece */
+    bool drops;             /* what comes while queues are full is left out */
     /* Lane: takes rows that do not go on out of the batch, after reading; NULL = all go on. */
     mr_code (*admit)(const void *context, mr_job *job, mr_error *err);
     const void *admit_context;

@@ -166,6 +166,11 @@ static mr_code emit_pressure_time(const mr_monitor *m, mr_metrics_sink *sink, mr
     return emit_count(m, sink, load(&m->run->view.pressure.active_ns), err);
 }
 
+static mr_code emit_dropped(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_count(m, sink, load(&m->run->view.dropped), err);
+}
+
 /* One series for each end on another machine; `offset` is of a counter in mr_guard_stats. */
 static mr_code emit_guards(const mr_monitor *m, mr_metrics_sink *sink, size_t offset, mr_error *err)
 {
@@ -428,6 +433,13 @@ static const family families[] = {
      emit_pressure_time,
      {0},
      9,
+     false},
+    {"millrace_records_dropped_total",
+     "Records left out because queues were full; part of the filtered ones.",
+     MR_METRIC_COUNTER,
+     emit_dropped,
+     {0},
+     0,
      false},
     {"millrace_requests_total",
      "Requests made to a remote end, retries included.",

@@ -151,20 +151,24 @@ static mr_code set_destination(mr_run *run, const mr_option *other, mr_error *er
                        &options, err);
 }
 
+static mr_code no_such_end(const mr_endpoint *end, mr_error *err)
+{
+    mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a %s; see `millrace list`", end->connector,
+            end->role);
+    if (end->connector_from.where != NULL) mr_error_prefix(err, "%s", end->connector_from.where);
+    return MR_ERR_USAGE;
+}
+
 static mr_code find_source(mr_run *run, mr_error *err)
 {
-    const char *name = run->config->source.connector;
-    run->source = mr_source_find(mr_slice_text(name));
-    if (run->source != NULL) return MR_OK;
-    return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a source; see `millrace list`", name);
+    run->source = mr_source_find(mr_slice_text(run->config->source.connector));
+    return run->source != NULL ? MR_OK : no_such_end(&run->config->source, err);
 }
 
 static mr_code find_destination(mr_run *run, mr_error *err)
 {
-    const char *name = run->config->destination.connector;
-    run->destination = mr_destination_find(mr_slice_text(name));
-    if (run->destination != NULL) return MR_OK;
-    return mr_fail(err, MR_ERR_USAGE, "'%s' cannot be a destination; see `millrace list`", name);
+    run->destination = mr_destination_find(mr_slice_text(run->config->destination.connector));
+    return run->destination != NULL ? MR_OK : no_such_end(&run->config->destination, err);
 }
 
 /* Reading a file while its own replacement is written beside it would be safe, but nobody means it.
@@ -181,7 +185,11 @@ static mr_code refuse_same_file(const mr_run *run, mr_error *err)
     if (from == NULL || to == NULL || !mr_identity_of_path(from, &a) ||
         !mr_identity_of_path(to, &b) || !mr_identity_same_file(&a, &b))
         return MR_OK;
-    return mr_fail(err, MR_ERR_USAGE, "source and destination are the same file, '%s'", to);
+    mr_fail(err, MR_ERR_USAGE, "source and destination are the same file, '%s'", to);
+    if (run->config->destination.path_from.origin < MR_ORIGIN_FLAG &&
+        run->config->destination.path_from.where != NULL)
+        mr_error_prefix(err, "%s", run->config->destination.path_from.where);
+    return MR_ERR_USAGE;
 }
 
 static const char *rejects_path(const mr_run *run)
@@ -265,6 +273,7 @@ mr_code mr_run_check(mr_pipeline_config *config, mr_error *err)
     run->arena = config->arena;
     MR_TRY(find_source(run, err));
     MR_TRY(find_destination(run, err));
+    MR_TRY(refuse_same_file(run, err));
     MR_TRY(set_source(run, run->destination->options, err));
     return set_destination(run, run->source->options, err);
 }
@@ -572,6 +581,7 @@ static mr_engine_config destination_config(mr_run *run)
 {
     mr_engine_config config = engine_config(run);
     pace_it(run, &config);
+    config.drops = run->config->performance.backpressure == MR_BACKPRESSURE_DROP;
     config.destination = run->destination;
     config.destination_state = run->destination_state;
     config.reject = put_reject;
@@ -624,7 +634,8 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     const mr_store_config store = store_config(run->config);
     run->onward = *config;
     run->onward.limit = 0;
-    config->pace = NULL; /* what leaves the store is paced, not what enters it */
+    run->onward.drops = false; /* it can always wait */
+    config->pace = NULL;       /* what leaves the store is paced, not what enters it */
     run->onward.shape = NULL;
     run->onward.admit = NULL;
     run->onward.tick = tick_draining;
@@ -761,11 +772,24 @@ static void fill_report(mr_run *run, mr_end end, mr_report *report)
     mr_report_measure(report, &run->view);
 }
 
+static void tell_dropped(const mr_run *run)
+{
+    mr_error text;
+    const uint64_t dropped = atomic_load(&run->view.dropped);
+    if (dropped == 0 || run->warn == NULL) return;
+    mr_fail(&text, MR_OK,
+            "%llu records were dropped, for the destination did not keep up "
+            "(performance.backpressure: drop)",
+            (unsigned long long)dropped);
+    run->warn(run->warn_context, text.text);
+}
+
 void mr_run_execute(mr_run *run, mr_report *report)
 {
     memset(report, 0, sizeof *report);
     mr_end end = second_pass(run, &report->ledger, &report->error);
     end = settle(run, end, &report->ledger, &report->error);
     if (end == MR_END_DONE) report->error = (mr_error){0};
+    tell_dropped(run);
     fill_report(run, end, report);
 }

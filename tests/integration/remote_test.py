@@ -301,4 +301,46 @@ def a_rate_that_waits_can_be_interrupted():
     expect(result.seconds < 1 + SLACK, result.seconds)
 
 
+# --- back-pressure
+
+
+@test
+def a_slow_destination_holds_the_source_back_and_nothing_is_dropped():
+    write("p.yaml", "source: \"generate:mixed10?rows=60000\"\ndestination: out.jsonl\n"
+                    "reliability: {rate_limit: {requests_per_second: 30000, burst: 2000}}\n%s")
+    for names in ("", "backpressure: throttle\n", "backpressure: adaptive\n"):
+        write("q.yaml", read("p.yaml").decode() % names)
+        summary = run("run", "q.yaml", "--summary", "json").summary()
+        same((summary["read"], summary["written"], summary["filtered"]), (60000, 60000, 0), names)
+    write("q.yaml", read("p.yaml").decode() % "backpressure: drop\nlossy: allow\n")
+    result = run("run", "q.yaml", "--summary", "json")
+    summary = result.summary()
+    expect(0 < summary["written"] < 60000, summary)
+    same(summary["read"], summary["written"] + summary["filtered"])
+    same(len(read("out.jsonl").splitlines()), summary["written"])
+    expect("%d records were dropped" % summary["filtered"] in result.err.decode(), result)
+
+
+@test
+def back_pressure_is_told():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    write("p.yaml", "source: \"generate:mixed10?rows=60000\"\ndestination: out.jsonl\nmetrics: 127.0.0.1:%d\n"
+                    "reliability: {rate_limit: {requests_per_second: 20000, burst: 2000}}\n" % port)
+    running = start("run", "p.yaml")
+    page, end = "", time.monotonic() + 10
+    labels = '{source="generate",destination="json"}'
+    while "millrace_backpressure_critical%s 1" % labels not in page:
+        expect(time.monotonic() < end, page)
+        time.sleep(0.1)
+        try:
+            page = urllib.request.urlopen("http://127.0.0.1:%d/metrics" % port, timeout=5).read().decode()
+        except OSError:
+            pass
+    expect("millrace_backpressure_active%s 1" % labels in page, page)
+    running.signal(signal.SIGTERM)
+    same(running.finish().code, 143)
+
+
 main()
