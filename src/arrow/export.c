@@ -353,3 +353,8 @@ mr_code mr_arrow_export(mr_arrow_exporter *exporter, const mr_arrow_plan *plan, 
     hand_out(l, plan, out);
     return MR_OK;
 }
+
+mr_batch *mr_arrow_exported_rows(const struct ArrowArray *array)
+{
+    return &((lease *)array->private_data)->rows;
+}

@@ -43,6 +43,10 @@ MR_NODISCARD MR_HOT mr_code mr_arrow_export(mr_arrow_exporter *exporter, const m
                                             mr_batch *batch, mr_reject_list *refused,
                                             struct ArrowArray *out, mr_error *err);
 
+/* The rows behind an array that mr_arrow_export() has just given, to look up where they came from;
+ * no rows once the receiver has released it. Until the next export. */
+mr_batch *mr_arrow_exported_rows(const struct ArrowArray *array);
+
 /* Batches that are out. */
 uint32_t mr_arrow_exporter_leased(mr_arrow_exporter *exporter);
 
