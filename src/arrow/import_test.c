@@ -128,6 +128,8 @@ MR_TEST(values_of_every_width_become_their_literals)
     expect_column("tsm:UTC", (int64_t[]){1}, "1970-01-01T00:00:00.001Z", MR_TYPE_TIMESTAMP, 1, 1);
     expect_column("tsu:Europe/Berlin", (int64_t[]){1}, "1970-01-01T00:00:00.000001Z",
                   MR_TYPE_TIMESTAMP, 1, 1);
+    expect_column("tsn:UTC", (int64_t[]){INT64_MIN}, "1677-09-21T00:12:43.145224192Z",
+                  MR_TYPE_TIMESTAMP, 1, 1);
     expect_column("tsn:-05:30", (int64_t[]){0}, "1969-12-31T18:30:00.000000000-05:30",
                   MR_TYPE_TIMESTAMP, 1, 1);
     expect_column("d:5,2,32", (int32_t[]){-12345}, "-123.45", MR_TYPE_DECIMAL, 1, 1);
@@ -351,7 +353,6 @@ MR_TEST(values_without_a_literal_are_refused_by_row)
     VALUE("tss:", (&(int64_t){INT64_MAX})),
         expect_refused(&o, "a timestamp outside years 0 to 9999");
     VALUE("tss:+23:59", (&(int64_t){INT64_MAX})), expect_refused(&o, "a timestamp outside");
-    VALUE("tsn:UTC", (&(int64_t){INT64_MIN})), import_one(&o, &(mr_batch){0}, &(uint32_t){0});
     VALUE("d:76,0,256", wide), expect_refused(&o, "a decimal of more than 38 digits");
     VALUE("d:38,0", digits), expect_refused(&o, "a decimal of more than 38 digits");
     VALUE("d:38,-38", digits), expect_refused(&o, "a decimal of more than 38 digits");
@@ -500,4 +501,34 @@ MR_TEST(once_warm_lending_allocates_nothing)
     mr_arrow_importer_close(&importer);
     mr_batch_done(&batch);
     mr_arena_done(&arena);
+}
+
+static mr_code import_with_memory_of_its_own(void)
+{
+    static const int32_t offsets[] = {0, 2, 4, 6};
+    _Alignas(4096) static char page[4096] = "aabbcc";
+    one o, values;
+    mr_batch batch;
+    mr_arrow_importer importer = {0};
+    uint32_t rows = 0;
+    mr_arena own;
+    make_one(&values, "u", 3, 3);
+    values.buffers[1] = offsets, values.buffers[2] = page;
+    make_one(&o, "C", 3, 2);
+    o.buffers[1] = "\0\1\2";
+    o.child_schema.dictionary = &values.child_schema, o.child.dictionary = &values.child;
+    mr_arena_init(&own, "test", 1 << 20);
+    mr_batch_init(&batch, 0);
+    mr_code rc = mr_arrow_importer_open(&importer, &o.schema, true, &own, &err);
+    if (rc == MR_OK) rc = mr_arrow_importer_give(&importer, &o.array, &err);
+    if (rc == MR_OK) rc = mr_arrow_importer_next(&importer, &batch, &rows, &err);
+    mr_arrow_importer_close(&importer);
+    mr_batch_done(&batch);
+    mr_arena_done(&own);
+    return rc;
+}
+
+MR_TEST(without_memory_nothing_comes_in_and_nothing_leaks)
+{
+    MR_EACH_ALLOC_FAILS(import_with_memory_of_its_own());
 }
