@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "connector/connectors.h"
+#include "connector/plugin.h"
 #include "core/nearest.h"
 
 /* Where the parser stands in argv. */
@@ -174,6 +175,9 @@ static mr_code act(mr_args *args, const occurrence *found, mr_error *err)
     case MR_FLAG_ARGS:
         return mr_options_set(&args->options, mr_slice_text(found->flag->key), found->value, from,
                               err);
+    case MR_FLAG_PLUGIN:
+        if (mr_plugin_load(found->value.ptr, err) == MR_OK) return MR_OK;
+        return mr_error_prefix(err, "%s", found->shown);
     case MR_FLAG_SERVE:
         return mr_options_set(&args->serve.options, mr_slice_text(found->flag->key), found->value,
                               from, err);
@@ -407,6 +411,15 @@ static mr_code complete(mr_args *args, mr_error *err)
     return mr_config_conflicts(&args->config, &nothing_yet, err);
 }
 
+/* The plug-ins that this person or machine always wants. */
+static mr_code load_folder(mr_error *err)
+{
+    const char *folder = getenv(MR_PLUGINS_VARIABLE);
+    if (folder == NULL || folder[0] == 0) return MR_OK;
+    if (mr_plugin_load_folder(folder, err) == MR_OK) return MR_OK;
+    return mr_error_prefix(err, "%s", MR_PLUGINS_VARIABLE);
+}
+
 mr_code mr_args_parse(mr_args *args, int argc, char **argv, mr_arena *arena, mr_error *err)
 {
     memset(args, 0, sizeof *args);
@@ -416,6 +429,7 @@ mr_code mr_args_parse(mr_args *args, int argc, char **argv, mr_arena *arena, mr_
     MR_TRY(mr_config_init(&args->config, arena, err));
     MR_TRY(mr_serve_config_init(&args->serve, arena, err));
     MR_TRY(read_verb(&c, err));
+    if ((args->verb->bit & (MR_VERBS_READING | MR_VERB_LIST)) != 0) MR_TRY(load_folder(err));
     if (args->verb->bit == MR_VERB_LATER) return MR_OK; /* its flags are not known yet either */
     MR_TRY(read_all(&c, err));
     return args->help ? MR_OK : complete(args, err);

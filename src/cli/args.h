@@ -17,6 +17,7 @@
 #include "pipeline/config.h"
 
 #define MR_ARGS_MAX_OPERANDS 8
+#define MR_PLUGINS_VARIABLE  "MILLRACE_PLUGINS" /* a folder of plug-ins */
 
 typedef struct mr_args mr_args;
 
@@ -74,7 +75,8 @@ typedef enum mr_flag_action {
     MR_FLAG_DESTINATION_PAIR,
     MR_FLAG_SOURCE_JSON, /* an object of settings */
     MR_FLAG_DESTINATION_JSON,
-    MR_FLAG_SERVE, /* `key` of mr_serve_table */
+    MR_FLAG_PLUGIN, /* a shared object, loaded at once */
+    MR_FLAG_SERVE,  /* `key` of mr_serve_table */
 } mr_flag_action;
 
 struct mr_flag {

@@ -6,7 +6,7 @@
 #include "cli/cli.h"
 #include "cli/commands.h"
 #include "cli/exit.h"
-#include "connector/connectors.h"
+#include "connector/plugin.h"
 #include "core/json.h"
 #include "core/nearest.h"
 #include "core/option_print.h"
@@ -35,6 +35,15 @@ static mr_code put_capabilities(mr_buffer *out, uint32_t capabilities, mr_error 
     return mr_buffer_append(out, MR_SLICE("\n"), err);
 }
 
+/* Where a connector of a plug-in is from; nothing for those that are built in. */
+static mr_code put_origin(mr_buffer *out, const char *before, const void *plugin, mr_error *err)
+{
+    const mr_plugin_connector *c = plugin;
+    if (c == NULL) return MR_OK;
+    return mr_buffer_printf(out, err, "%sfrom plug-in: %s %s, %s\n", before, c->plugin->name,
+                            c->plugin->version, c->plugin->path);
+}
+
 static mr_code put_codecs(mr_buffer *out, mr_error *err)
 {
     MR_TRY(mr_buffer_append(
@@ -52,6 +61,7 @@ static mr_code put_all(mr_buffer *out, mr_error *err)
         MR_TRY(mr_buffer_printf(out, err, "  %-10s %s\n  %-10s can: ", mr_sources[i]->name,
                                 mr_sources[i]->summary, ""));
         MR_TRY(put_capabilities(out, mr_sources[i]->capabilities, err));
+        MR_TRY(put_origin(out, "             ", mr_sources[i]->plugin, err));
     }
     MR_TRY(mr_buffer_append(out, MR_SLICE("\nDestinations\n"), err));
     for (size_t i = 0; mr_destinations[i] != NULL; i++) {
@@ -59,6 +69,7 @@ static mr_code put_all(mr_buffer *out, mr_error *err)
         MR_TRY(mr_buffer_printf(out, err, "  %-10s %s\n  %-10s guarantee: %s\n  %-10s can: ",
                                 d->name, d->summary, "", d->guarantee, ""));
         MR_TRY(put_capabilities(out, d->capabilities, err));
+        MR_TRY(put_origin(out, "             ", d->plugin, err));
     }
     MR_TRY(put_codecs(out, err));
     return mr_buffer_append(
@@ -75,11 +86,15 @@ static void put_json_capabilities(mr_json_out *json, uint32_t capabilities)
     mr_json_close(json, ']');
 }
 
-static void put_json_head(mr_json_out *json, const char *name, const char *summary)
+static void put_json_head(mr_json_out *json, const char *name, const char *summary,
+                          const void *plugin)
 {
+    const mr_plugin_connector *c = plugin;
     mr_json_open(json, '{');
     mr_json_key(json, "name"), mr_json_text(json, mr_slice_text(name));
     mr_json_key(json, "summary"), mr_json_text(json, mr_slice_text(summary));
+    if (c == NULL) return;
+    mr_json_key(json, "plugin"), mr_json_text(json, mr_slice_text(c->plugin->path));
 }
 
 static mr_code put_json(mr_buffer *out, mr_error *err)
@@ -89,7 +104,7 @@ static mr_code put_json(mr_buffer *out, mr_error *err)
     mr_json_key(&json, "sources");
     mr_json_open(&json, '[');
     for (size_t i = 0; mr_sources[i] != NULL; i++) {
-        put_json_head(&json, mr_sources[i]->name, mr_sources[i]->summary);
+        put_json_head(&json, mr_sources[i]->name, mr_sources[i]->summary, mr_sources[i]->plugin);
         put_json_capabilities(&json, mr_sources[i]->capabilities);
         mr_json_close(&json, '}');
     }
@@ -97,7 +112,8 @@ static mr_code put_json(mr_buffer *out, mr_error *err)
     mr_json_key(&json, "destinations");
     mr_json_open(&json, '[');
     for (size_t i = 0; mr_destinations[i] != NULL; i++) {
-        put_json_head(&json, mr_destinations[i]->name, mr_destinations[i]->summary);
+        put_json_head(&json, mr_destinations[i]->name, mr_destinations[i]->summary,
+                      mr_destinations[i]->plugin);
         mr_json_key(&json, "guarantee");
         mr_json_text(&json, mr_slice_text(mr_destinations[i]->guarantee));
         put_json_capabilities(&json, mr_destinations[i]->capabilities);
@@ -133,11 +149,13 @@ static mr_code put_one(mr_buffer *out, const mr_source_ops *source,
 {
     if (source != NULL) {
         MR_TRY(mr_buffer_printf(out, err, "%s as a source: %s\n", source->name, source->summary));
+        MR_TRY(put_origin(out, "  ", source->plugin, err));
         MR_TRY(mr_option_print(source->options, MR_OPTION_STYLE_TEXT, out, err));
     }
     if (destination != NULL) {
         MR_TRY(mr_buffer_printf(out, err, "%s%s as a destination: %s\n", source != NULL ? "\n" : "",
                                 destination->name, destination->summary));
+        MR_TRY(put_origin(out, "  ", destination->plugin, err));
         MR_TRY(mr_option_print(destination->options, MR_OPTION_STYLE_TEXT, out, err));
     }
     return MR_OK;
@@ -163,13 +181,13 @@ static mr_code put_json_one(mr_buffer *out, const mr_source_ops *source,
     mr_json_open(&json, '{');
     if (source != NULL) {
         mr_json_key(&json, "source");
-        put_json_head(&json, source->name, source->summary);
+        put_json_head(&json, source->name, source->summary, source->plugin);
         put_json_capabilities(&json, source->capabilities);
         MR_TRY(put_json_options(&json, source->options, err));
     }
     if (destination != NULL) {
         mr_json_key(&json, "destination");
-        put_json_head(&json, destination->name, destination->summary);
+        put_json_head(&json, destination->name, destination->summary, destination->plugin);
         mr_json_key(&json, "guarantee");
         mr_json_text(&json, mr_slice_text(destination->guarantee));
         put_json_capabilities(&json, destination->capabilities);

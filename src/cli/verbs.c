@@ -368,6 +368,7 @@ const mr_flag mr_flags[] = {
     {"dest-config", 0, NULL, "JSON", "settings of the destination's connector", MOVING | MR_VERB_CHECK, MR_FLAG_DESTINATION_JSON, NULL},
     {"format", 0, "format", "array|lines", "JSON as one array or one object a line; without it by the destination's suffix, else lines", MOVING, MR_FLAG_DESTINATION_SETTING, NULL},
     {"compression", 0, "compression", "CODEC", "codec of the destination; without it by the destination's suffix", MOVING, MR_FLAG_DESTINATION_SETTING, NULL},
+    {"plugin", 0, NULL, "FILE", "a shared object that brings further connectors; may be repeated", READING | MR_VERB_LIST, MR_FLAG_PLUGIN, NULL},
     {"system-flags", 0, "system_flags", "FILE", NULL, READING, MR_FLAG_ARGS, "system-config"},
     {"batch-size", 0, "performance.batch_size", "N", NULL, READING, MR_FLAG_KEY, NULL},
     {"workers", 0, "performance.workers", "N", NULL, READING, MR_FLAG_KEY, NULL},

@@ -88,7 +88,14 @@ typedef struct mr_connector_env {
     void (*warn)(void *context, const char *text);
     void *warn_context;
     mr_remote_env remote;
+    const void *plugin; /* connectors of plug-ins: the `plugin` of their operations */
 } mr_connector_env;
+
+/* What a connector counts beside records and bytes. The name lives until close. */
+typedef struct mr_own_counter {
+    const char *name;
+    uint64_t value;
+} mr_own_counter;
 
 /* Where in a text's outer syntax reading stands, when that is more than "between records": inside a
  * line too long to keep, inside a JSON array. Zero is the state in the middle of a file. */
@@ -158,9 +165,12 @@ typedef struct mr_source_ops {
     const char *name;
     const char *summary;
     const mr_option *options;
+    const void *plugin; /* NULL: built in. Else handed to all functions in env->plugin */
     uint32_t capabilities;
     size_t state_bytes;
     size_t lane_bytes;
+    /* Checks options and path; opens nothing. NULL: the options' own checks are all. */
+    mr_code (*validate)(void *state, const mr_connector_env *env, mr_error *err);
     /* Opens the input far enough to know its columns, where it has them up front. */
     mr_code (*open)(void *state, const mr_connector_env *env, mr_error *err);
     /* What opening found; live until close. JSON has no fields until it is read. */
@@ -192,6 +202,8 @@ typedef struct mr_source_ops {
     void (*lane_close)(void *lane);
     /* Any time: bytes read so far and in all (0 = not known), for progress. */
     void (*progress)(void *state, uint64_t *out_done, uint64_t *out_total);
+    /* Any time, any thread: fills at most `room` and returns how many. NULL: none. */
+    uint32_t (*counters)(void *state, mr_own_counter *out, uint32_t room);
     /* After the last piece: is the input still what was opened? */
     mr_code (*verify)(void *state, mr_error *err);
     void (*close)(void *state);
@@ -203,8 +215,10 @@ typedef struct mr_destination_ops {
     const mr_option *options;
     uint32_t capabilities;
     const char *guarantee; /* as `list` says it */
+    const void *plugin;    /* as a source's */
     size_t state_bytes;
     size_t lane_bytes;
+    mr_code (*validate)(void *state, const mr_connector_env *env, mr_error *err);
     /* Checks everything that can be checked; touches no target yet. */
     mr_code (*open)(void *state, const mr_connector_env *env, mr_error *err);
     /* Collector, once, before the first write: the columns, as far as they are known. */
@@ -222,6 +236,7 @@ typedef struct mr_destination_ops {
     mr_code (*commit)(void *state, mr_error *err); /* publishes: all of it, durably */
     void (*abort)(void *state);                    /* leaves the old target as it was */
     uint64_t (*bytes_out)(void *state);
+    uint32_t (*counters)(void *state, mr_own_counter *out, uint32_t room); /* as a source's */
     mr_slice (*target)(
         void *state); /* where the data went, for the summary and the rejects' path */
     void (*close)(void *state);

@@ -3,7 +3,7 @@
  * connector/connectors.h - every connector there is, and the one table that lists them
  * (connector/registry.c). A new connector is one file, one test and two lines.
  *
- * Thread: constant tables. */
+ * Thread: constant tables once plug-ins have been loaded. */
 #ifndef MR_CONNECTOR_CONNECTORS_H
 #define MR_CONNECTOR_CONNECTORS_H
 
@@ -24,9 +24,16 @@ extern const mr_destination_ops mr_destination_sqlite;
 extern const mr_destination_ops mr_destination_store;
 extern const mr_destination_ops mr_destination_null;
 
-/* NULL-terminated, in the order of `list`. */
-extern const mr_source_ops *const mr_sources[];
-extern const mr_destination_ops *const mr_destinations[];
+#define MR_CONNECTORS_MAX 256 /* of each kind, those of plug-ins included */
+
+/* NULL-terminated, in the order of `list`; built-in ones first. */
+extern const mr_source_ops *mr_sources[MR_CONNECTORS_MAX + 1];
+extern const mr_destination_ops *mr_destinations[MR_CONNECTORS_MAX + 1];
+
+/* Adds one from a plug-in, which must live as long as the process. MR_ERR_USAGE when the name is
+ * taken. Main thread, before any run. */
+MR_NODISCARD mr_code mr_source_register(const mr_source_ops *ops, mr_error *err);
+MR_NODISCARD mr_code mr_destination_register(const mr_destination_ops *ops, mr_error *err);
 
 /* The connector called `name` ('-' and '_' are the same, aliases of other programs included), or
  * NULL. */

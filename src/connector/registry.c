@@ -3,7 +3,7 @@
 
 /* A line each: clang-format would not have it. */
 /* clang-format off */
-const mr_source_ops *const mr_sources[] = {
+const mr_source_ops *mr_sources[MR_CONNECTORS_MAX + 1] = {
     &mr_source_csv,
     &mr_source_json,
     &mr_source_sqlite,
@@ -14,7 +14,7 @@ const mr_source_ops *const mr_sources[] = {
     NULL,
 };
 
-const mr_destination_ops *const mr_destinations[] = {
+const mr_destination_ops *mr_destinations[MR_CONNECTORS_MAX + 1] = {
     &mr_destination_csv,
     &mr_destination_json,
     &mr_destination_sqlite,
@@ -52,4 +52,34 @@ const mr_destination_ops *mr_destination_find(mr_slice name)
     for (size_t i = 0; mr_destinations[i] != NULL; i++)
         if (same_name(without_alias(name), mr_destinations[i]->name)) return mr_destinations[i];
     return NULL;
+}
+
+static mr_code cannot_register(const char *name, const char *kind, bool taken, mr_error *err)
+{
+    if (taken) return mr_fail(err, MR_ERR_USAGE, "there is a %s called '%s' already", kind, name);
+    return mr_fail(err, MR_ERR_USAGE, "more than %d connectors", MR_CONNECTORS_MAX);
+}
+
+mr_code mr_source_register(const mr_source_ops *ops, mr_error *err)
+{
+    size_t count = 0;
+    while (mr_sources[count] != NULL)
+        count++;
+    const bool taken = mr_source_find(mr_slice_text(ops->name)) != NULL;
+    if (taken || count == MR_CONNECTORS_MAX)
+        return cannot_register(ops->name, "source", taken, err);
+    mr_sources[count] = ops;
+    return MR_OK;
+}
+
+mr_code mr_destination_register(const mr_destination_ops *ops, mr_error *err)
+{
+    size_t count = 0;
+    while (mr_destinations[count] != NULL)
+        count++;
+    const bool taken = mr_destination_find(mr_slice_text(ops->name)) != NULL;
+    if (taken || count == MR_CONNECTORS_MAX)
+        return cannot_register(ops->name, "destination", taken, err);
+    mr_destinations[count] = ops;
+    return MR_OK;
 }

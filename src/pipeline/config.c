@@ -5,6 +5,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 
+#include "connector/plugin.h"
 #include "core/nearest.h"
 #include "core/option_tree.h"
 
@@ -333,12 +334,28 @@ static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *
     return load_key(l, NULL, e, err);
 }
 
+/* Plug-ins come first, wherever in the file they stand: their names are to be known when the ends
+ * are read. */
+static mr_code load_plugins(const loader *l, mr_error *err)
+{
+    const mr_node *list = mr_node_get(l->tree->root, "plugins");
+    if (list == NULL || mr_node_is_null(list)) return MR_OK;
+    for (const mr_node_entry *e = list->kind == MR_NODE_LIST ? list->first : NULL; e != NULL;
+         e = e->next) {
+        MR_TRY(need_scalar(l, e->value, MR_SLICE("plugins"), err));
+        if (mr_plugin_load(e->value->text.ptr, err) != MR_OK) return fail_node(l, e->value, err);
+    }
+    if (list->kind != MR_NODE_SCALAR) return MR_OK;
+    return mr_plugin_load(list->text.ptr, err) == MR_OK ? MR_OK : fail_node(l, list, err);
+}
+
 mr_code mr_config_from_tree(mr_pipeline_config *config, const mr_tree *tree,
                             mr_option_origin origin, mr_error *err)
 {
     const loader l = loader_of(config, tree, origin);
     MR_TRY(need_map(&l, tree->root, "configuration", err));
     if (origin == MR_ORIGIN_FILE) config->file = tree->name;
+    MR_TRY(load_plugins(&l, err));
     for (const mr_node_entry *e = tree->root->first; e != NULL; e = e->next)
         MR_TRY(load_root_key(&l, e, err));
     return MR_OK;
@@ -358,6 +375,7 @@ mr_code mr_config_end_from_tree(mr_pipeline_config *config, mr_endpoint *end, co
     const loader l = loader_of(config, tree, origin);
     const char *other = end == &config->source ? "destination" : "source";
     MR_TRY(need_map(&l, tree->root, "configuration", err));
+    MR_TRY(load_plugins(&l, err));
     if (mr_node_get(tree->root, other) != NULL) {
         mr_fail(err, MR_ERR_USAGE, "this file is to describe the %s, but it holds a '%s'",
                 end->role, other);

@@ -175,10 +175,11 @@ typedef struct mr_pipeline_config {
     } compression; /* advanced.*: handed to the destination by mr_config_finish() */
     bool enable_upsert;
 
-    mr_option_list select; /* columns kept, in this order; none = all */
-    mr_option_map rename;  /* old name -> new name */
-    uint64_t limit;        /* records; 0 = all */
-    double sample;         /* share of the records that is taken, 0 to 1 */
+    mr_option_list plugins; /* paths; loaded when they are read */
+    mr_option_list select;  /* columns kept, in this order; none = all */
+    mr_option_map rename;   /* old name -> new name */
+    uint64_t limit;         /* records; 0 = all */
+    double sample;          /* share of the records that is taken, 0 to 1 */
     uint64_t sample_seed;
     const char *schema_text; /* of --schema: a file, or name=type,... */
     mr_declared declared;    /* of `schema`; after mr_config_finish() of --schema, if given */

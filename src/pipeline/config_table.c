@@ -197,6 +197,7 @@ const mr_option mr_config_table[] = {
     {.name = "storage.columnar_after_bytes", .type = MR_OPTION_SIZE_BYTES, AT(storage.columnar_after_bytes), .fallback = "4MiB", .range = AT_LEAST(1), .help = "hybrid: go columnar at this many buffered bytes"},
     {.name = "storage.spill_dir", .type = MR_OPTION_TEXT, AT(storage.spill_dir), .help = "where sealed groups go when memory runs short; without it the source waits"},
 
+    {.name = "plugins", .type = MR_OPTION_LIST, AT(plugins), .help = "shared objects that bring further connectors"},
     {.name = "select", .type = MR_OPTION_LIST, AT(select), .help = "columns to keep, in this order"},
     {.name = "rename", .type = MR_OPTION_MAP, AT(rename), .help = "columns to rename, old=new"},
     {.name = "sample", .aliases = "performance.sample", PARSED(parse_share, sample, "a share from 0 to 1 (0.01) or a percentage (1%)"), .fallback = "1", .help = "take this share of the records; which ones does not depend on workers"},

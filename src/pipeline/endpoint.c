@@ -3,6 +3,7 @@
 
 #include <stdio.h>
 
+#include "connector/plugin.h"
 #include "core/nearest.h"
 #include "core/tree.h"
 
@@ -63,7 +64,7 @@ static mr_code say_where(mr_option_from from, mr_error *err, mr_code code)
     return code;
 }
 
-const mr_connector_name *mr_connector_name_find(mr_slice name)
+static const mr_connector_name *find_built_in(mr_slice name)
 {
     for (const mr_connector_name *c = mr_connector_names; c->name != NULL; c++) {
         if (mr_names_equal(name, mr_slice_text(c->name))) return c;
@@ -74,11 +75,37 @@ const mr_connector_name *mr_connector_name_find(mr_slice name)
     return NULL;
 }
 
+/* Plug-ins are loaded before names are looked up, and stay. */
+static const mr_connector_name *find_in_plugins(mr_slice name)
+{
+    static mr_connector_name known[2 * MR_CONNECTORS_MAX];
+    const mr_plugin_connector *c;
+    for (uint32_t i = 0; (c = mr_plugin_connector_at(i)) != NULL && i < MR_COUNT_OF(known); i++) {
+        if (!mr_names_equal(name, mr_slice_text(c->name))) continue;
+        known[i] = (mr_connector_name){
+            .name = c->name, .needs_path = mr_plugin_needs_path(c->name), .built = true};
+        return &known[i];
+    }
+    return NULL;
+}
+
+/* A name of the specification that is not built may be a plug-in's. */
+const mr_connector_name *mr_connector_name_find(mr_slice name)
+{
+    const mr_connector_name *ours = find_built_in(name);
+    if (ours != NULL && ours->built) return ours;
+    const mr_connector_name *theirs = find_in_plugins(name);
+    return theirs != NULL ? theirs : ours;
+}
+
 static const char *nearest_connector(mr_slice name)
 {
     mr_nearest near = mr_nearest_to(name);
     for (const mr_connector_name *c = mr_connector_names; c->name != NULL; c++)
         mr_nearest_offer(&near, c->name);
+    const mr_plugin_connector *plugin;
+    for (uint32_t i = 0; (plugin = mr_plugin_connector_at(i)) != NULL; i++)
+        mr_nearest_offer(&near, plugin->name);
     return mr_nearest_best(&near);
 }
 

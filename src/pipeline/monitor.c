@@ -302,6 +302,34 @@ static mr_code emit_switch_seconds(const mr_monitor *m, mr_metrics_sink *sink, m
     return mr_metrics_emit_double(sink, m->labels, (double)stats.switch_ns / NS_PER_SECOND, err);
 }
 
+/* --- connectors' own
+ * -------------------------------------------------------------------------------------- */
+
+static mr_code emit_counters_of(const mr_monitor *m, mr_metrics_sink *sink, const char *end,
+                                const mr_own_counter *counters, uint32_t count, mr_error *err)
+{
+    for (uint32_t i = 0; i < count; i++) {
+        const mr_slice labels[4] = {m->labels[0], m->labels[1], mr_slice_text(end),
+                                    mr_slice_text(counters[i].name)};
+        MR_TRY(mr_metrics_emit_u64(sink, labels, counters[i].value, err));
+    }
+    return MR_OK;
+}
+
+static mr_code emit_own_counters(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    mr_own_counter counters[32];
+    const mr_run *run = m->run;
+    uint32_t count = 0;
+    if (run->source->counters != NULL)
+        count = run->source->counters(run->source_state, counters, MR_COUNT_OF(counters));
+    MR_TRY(emit_counters_of(m, sink, "source", counters, count, err));
+    count = 0;
+    if (run->destination->counters != NULL)
+        count = run->destination->counters(run->destination_state, counters, MR_COUNT_OF(counters));
+    return emit_counters_of(m, sink, "destination", counters, count, err);
+}
+
 /* --- families
  * ---------------------------------------------------------------------------------------- */
 
@@ -530,6 +558,13 @@ static const family families[] = {
      MR_METRIC_COUNTER,
      emit_switches,
      {"from", "to", "reason"},
+     0,
+     false},
+    {"millrace_connector_counter_total",
+     "What the connectors of plug-ins count themselves.",
+     MR_METRIC_COUNTER,
+     emit_own_counters,
+     {"end", "counter"},
      0,
      false},
     {"millrace_storage_switch_seconds",

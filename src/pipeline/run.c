@@ -107,7 +107,7 @@ static uint32_t batch_rows(const mr_pipeline_config *c)
     return burst < 1 ? 1 : burst < most ? (uint32_t)burst : most;
 }
 
-static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
+static mr_connector_env make_env(mr_run *run, const mr_endpoint *end, const void *plugin)
 {
     const mr_pipeline_config *c = run->config;
     return (mr_connector_env){
@@ -127,6 +127,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
         .warn = run->warn,
         .warn_context = run->warn_context,
         .remote = remote_env(run, end),
+        .plugin = plugin,
     };
 }
 
@@ -220,7 +221,7 @@ static mr_code open_destination(mr_run *run, mr_error *err)
 {
     MR_TRY(append_to_target(run, err));
     MR_TRY(set_destination(run, run->source->options, err));
-    run->destination_env = make_env(run, &run->config->destination);
+    run->destination_env = make_env(run, &run->config->destination, run->destination->plugin);
     return run->destination->open(run->destination_state, &run->destination_env, err);
 }
 
@@ -253,7 +254,7 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     if (to_somewhere) MR_TRY(refuse_same_file(run, err));
     MR_TRY(find_source(run, err));
     MR_TRY(set_source(run, run->destination != NULL ? run->destination->options : NULL, err));
-    run->source_env = make_env(run, &config->source);
+    run->source_env = make_env(run, &config->source, run->source->plugin);
     MR_TRY(run->source->open(run->source_state, &run->source_env, err));
     if (to_somewhere) MR_TRY(open_destination(run, err));
     MR_TRY(check_facts(run, err));
@@ -261,6 +262,18 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
     mr_quarantine_init(&run->quarantine, rejects, config->reliability.dead_letter_max,
                        config->reliability.dead_letter_rotate);
+    return MR_OK;
+}
+
+/* What the ends themselves can tell without being opened. */
+static mr_code validate(mr_run *run, mr_error *err)
+{
+    run->source_env = make_env(run, &run->config->source, run->source->plugin);
+    run->destination_env = make_env(run, &run->config->destination, run->destination->plugin);
+    if (run->source->validate != NULL)
+        MR_TRY(run->source->validate(run->source_state, &run->source_env, err));
+    if (run->destination->validate != NULL)
+        MR_TRY(run->destination->validate(run->destination_state, &run->destination_env, err));
     return MR_OK;
 }
 
@@ -275,7 +288,8 @@ mr_code mr_run_check(mr_pipeline_config *config, mr_error *err)
     MR_TRY(find_destination(run, err));
     MR_TRY(refuse_same_file(run, err));
     MR_TRY(set_source(run, run->destination->options, err));
-    return set_destination(run, run->source->options, err);
+    MR_TRY(set_destination(run, run->source->options, err));
+    return validate(run, err);
 }
 
 void mr_run_cancel(mr_run *run)

@@ -2,6 +2,7 @@
 #include "record/batch.h"
 
 #include "core/mem.h"
+#include "record/column.h"
 
 #define NAMES_CAP_BYTES ((size_t)64 << 20)
 #define FIRST_ROWS      64u
@@ -20,19 +21,10 @@ void mr_batch_init(mr_batch *batch, uint32_t max_rows)
     mr_arena_init(&batch->names, "batch.names", NAMES_CAP_BYTES);
 }
 
-static void column_done(mr_column *column)
-{
-    mr_mem_free(column->offsets);
-    mr_mem_free(column->validity);
-    mr_mem_free(column->presence);
-    mr_mem_free(column->tags);
-    mr_buffer_done(&column->data);
-}
-
 void mr_batch_done(mr_batch *batch)
 {
     for (uint32_t i = 0; i < batch->column_cap; i++)
-        column_done(&batch->columns[i]);
+        mr_column_done(&batch->columns[i]);
     mr_mem_free(batch->columns);
     mr_mem_free(batch->row_offset);
     mr_mem_free(batch->row_length);
@@ -45,6 +37,7 @@ void mr_batch_done(mr_batch *batch)
 void mr_batch_reset(mr_batch *batch)
 {
     for (uint32_t i = 0; i < batch->column_count; i++) {
+        mr_column_return(&batch->columns[i]);
         mr_buffer_reset(&batch->columns[i].data);
         mr_buffer_shrink(&batch->columns[i].data, KEEP_DATA_BYTES);
     }
@@ -53,6 +46,21 @@ void mr_batch_reset(mr_batch *batch)
     batch->row_count = 0;
     batch->origin = (mr_origin){0};
     mr_arena_reset(&batch->names);
+}
+
+void mr_batch_exchange(mr_batch *a, mr_batch *b)
+{
+    char moved[offsetof(mr_batch, names)];
+    const uint64_t sequence = a->sequence;
+    const uint32_t most_a = a->max_rows, most_b = b->max_rows;
+    const uint32_t asked_a = a->asked_max_rows, asked_b = b->asked_max_rows;
+    memcpy(moved, a, sizeof moved);
+    memcpy((char *)a, b, sizeof moved);
+    memcpy((char *)b, moved, sizeof moved);
+    a->sequence = b->sequence;
+    b->sequence = sequence;
+    a->max_rows = most_a, a->asked_max_rows = asked_a;
+    b->max_rows = most_b, b->asked_max_rows = asked_b;
 }
 
 /* Resizes one row-indexed array of a batch. */
@@ -100,6 +108,7 @@ static mr_code open_column(mr_batch *batch, uint32_t number, mr_error *err)
     mr_column *column = &batch->columns[number];
     if (column->data.name == NULL)
         mr_buffer_init(&column->data, "a batch's column", MR_COLUMN_MAX_BYTES);
+    mr_column_return(column);
     mr_buffer_reset(&column->data);
     MR_TRY(mr_buffer_reserve(&column->data, 1, err)); /* empty cells point at real bytes */
     MR_TRY(column_rows(column, batch->row_cap, err));
@@ -132,10 +141,23 @@ mr_code mr_batch_grow_rows(mr_batch *batch, mr_error *err)
     if (cap > batch->max_rows) cap = batch->max_rows;
     if (cap <= batch->row_count)
         return mr_fail(err, MR_ERR_LIMIT, "a batch holds at most %u records", batch->max_rows);
+    MR_TRY(mr_batch_own(batch, err));
     for (uint32_t i = 0; i < batch->column_count; i++)
         MR_TRY(column_rows(&batch->columns[i], cap, err));
     MR_TRY(row_arrays(batch, cap, err));
     batch->row_cap = cap;
+    return MR_OK;
+}
+
+mr_code mr_batch_reserve_rows(mr_batch *batch, uint32_t rows, mr_error *err)
+{
+    if (rows <= batch->row_cap) return MR_OK;
+    if (rows > batch->max_rows)
+        return mr_fail(err, MR_ERR_LIMIT, "a batch holds at most %u records", batch->max_rows);
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        MR_TRY(column_rows(&batch->columns[i], rows, err));
+    MR_TRY(row_arrays(batch, rows, err));
+    batch->row_cap = rows;
     return MR_OK;
 }
 
@@ -260,6 +282,7 @@ static bool kept(const uint8_t *keep, uint32_t row)
 static void keep_cells(mr_column *column, uint32_t rows, const uint8_t *keep)
 {
     const bool nulls = column->null_count > 0, absents = column->absent_count > 0;
+    assert(column->loan == NULL);
     uint32_t to = 0, bytes = 0, null_count = 0, absent_count = 0;
     for (uint32_t row = 0; row < rows; row++) {
         if (!kept(keep, row)) continue;
@@ -299,8 +322,10 @@ void mr_batch_keep_rows(mr_batch *batch, const uint8_t *keep)
 
 void mr_batch_drop_columns(mr_batch *batch, uint32_t column_count)
 {
-    for (uint32_t i = column_count; i < batch->column_count; i++)
+    for (uint32_t i = column_count; i < batch->column_count; i++) {
+        mr_column_return(&batch->columns[i]);
         mr_buffer_reset(&batch->columns[i].data);
+    }
     if (column_count < batch->column_count) batch->column_count = column_count;
 }
 
@@ -331,7 +356,7 @@ uint64_t mr_batch_held_bytes(const mr_batch *batch)
         const mr_column *column = &batch->columns[i];
         bytes += mr_mem_usable(column->offsets) + mr_mem_usable(column->validity) +
                  mr_mem_usable(column->presence) + mr_mem_usable(column->tags) +
-                 mr_mem_usable(column->data.ptr);
+                 mr_mem_usable(column->loan != NULL ? column->loan->own.ptr : column->data.ptr);
     }
     return bytes;
 }

@@ -31,6 +31,14 @@
     (4u << 20) /* rows x columns of a batch; wide tables get shorter batches */
 #define MR_COLUMN_MAX_BYTES ((size_t)1 << 30) /* offsets stay within int32, as in Arrow */
 
+/* Cells of a column that lie in somebody else's memory, which is read-only and stays until the loan
+ * ends. Whoever changes cells where they are calls mr_column_own() first. Sources that read into
+ * the batch itself make no loans; src/arrow/import.h does when it is asked to. */
+typedef struct mr_loan {
+    mr_buffer own;                     /* the column's buffer, put aside */
+    void (*end)(struct mr_loan *loan); /* by the thread that has the batch */
+} mr_loan;
+
 typedef struct mr_column {
     mr_slice name; /* borrowed from the batch's names or its schema */
     uint32_t name_hash;
@@ -45,6 +53,7 @@ typedef struct mr_column {
     uint32_t presence_cap; /* rows that presence has room for */
     uint32_t tags_cap;     /* rows that tags has room for */
     mr_buffer data;
+    mr_loan *loan; /* NULL: `data` is the column's own */
 } mr_column;
 
 /* Where the rows of a batch came from, for error messages and quarantine. Places count from the
@@ -82,6 +91,11 @@ void mr_batch_done(mr_batch *batch);
 /* Forgets rows and columns, keeps all memory. Slices taken from the batch die here. */
 void mr_batch_reset(mr_batch *batch);
 
+/* The rows, columns and memory of two batches change places; each keeps its own limit of rows and
+ * the memory of its names, so names that mr_batch_add_column() copied die with the batch they were
+ * added to. */
+void mr_batch_exchange(mr_batch *a, mr_batch *b);
+
 /* Gives an empty batch (after init or reset) the columns of `schema`, whose names are borrowed and
  * must outlive the rows. Lowers max_rows for wide schemas so that MR_BATCH_MAX_CELLS holds. */
 MR_NODISCARD mr_code mr_batch_set_schema(mr_batch *batch, const mr_schema *schema, mr_error *err);
@@ -99,6 +113,10 @@ MR_NODISCARD MR_INLINE mr_code mr_batch_begin_row(mr_batch *batch, mr_error *err
     if (MR_LIKELY(batch->row_count < batch->row_cap)) return MR_OK;
     return mr_batch_grow_rows(batch, err);
 }
+
+/* Room for `rows` rows in all columns at once, for those who fill columns whole and then set
+ * row_count, with the row_* arrays. At most max_rows. */
+MR_NODISCARD mr_code mr_batch_reserve_rows(mr_batch *batch, uint32_t rows, mr_error *err);
 
 /* Completes the row under construction: every column must have got its cell. */
 MR_INLINE void mr_batch_end_row(mr_batch *batch, uint32_t offset, uint32_t length, uint32_t line,
@@ -180,7 +198,7 @@ MR_NODISCARD MR_INLINE mr_code mr_column_tag(mr_column *column, uint32_t row, mr
 /* Shortens the batch to its first `row_count` rows. O(columns + bytes of bitmaps). */
 void mr_batch_truncate(mr_batch *batch, uint32_t row_count);
 
-/* Keeps the rows whose bit in `keep` is 1, in their order. O(cells). */
+/* Keeps the rows whose bit in `keep` is 1, in their order. O(cells). Not with loans. */
 void mr_batch_keep_rows(mr_batch *batch, const uint8_t *keep);
 
 /* Forgets all columns from number `column_count` on. */

@@ -14,6 +14,7 @@ void mr_column_done(mr_column *column)
     mr_mem_free(column->validity);
     mr_mem_free(column->presence);
     mr_mem_free(column->tags);
+    mr_column_return(column);
     mr_buffer_done(&column->data);
     memset(column, 0, sizeof *column);
 }
@@ -22,7 +23,7 @@ size_t mr_column_held_bytes(const mr_column *column)
 {
     return mr_mem_usable(column->offsets) + mr_mem_usable(column->validity) +
            mr_mem_usable(column->presence) + mr_mem_usable(column->tags) +
-           mr_mem_usable(column->data.ptr);
+           mr_mem_usable(column->loan != NULL ? column->loan->own.ptr : column->data.ptr);
 }
 
 static mr_code resize(void *array_pointer, size_t size_bytes, mr_error *err)
@@ -202,4 +203,44 @@ void mr_column_truncate(mr_column *column, uint32_t rows)
     if (column->null_count > 0) column->null_count = mr_bits_count_zeros(column->validity, 0, rows);
     if (column->absent_count > 0)
         column->absent_count = mr_bits_count_zeros(column->presence, 0, rows);
+}
+
+void mr_column_lend(mr_column *column, mr_slice data, mr_loan *loan)
+{
+    MR_DCHECK(column->loan == NULL);
+    loan->own = column->data;
+    column->loan = loan;
+    /* Full: an append would have to grow it, and mr_batch_begin_row() sees to it that none does. */
+    column->data.ptr = (char *)(uintptr_t)data.ptr;
+    column->data.len = column->data.cap = data.len;
+}
+
+void mr_column_return(mr_column *column)
+{
+    mr_loan *loan = column->loan;
+    if (loan == NULL) return;
+    column->data = loan->own;
+    column->data.len = 0;
+    column->loan = NULL;
+    loan->end(loan);
+}
+
+mr_code mr_column_own(mr_column *column, mr_error *err)
+{
+    mr_loan *loan = column->loan;
+    if (loan == NULL) return MR_OK;
+    loan->own.len = 0;
+    MR_TRY(mr_buffer_reserve(&loan->own, 1, err));
+    MR_TRY(mr_buffer_append(&loan->own, mr_buffer_slice(&column->data), err));
+    column->data = loan->own;
+    column->loan = NULL;
+    loan->end(loan);
+    return MR_OK;
+}
+
+mr_code mr_batch_own(mr_batch *batch, mr_error *err)
+{
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        MR_TRY(mr_column_own(&batch->columns[i], err));
+    return MR_OK;
 }

@@ -37,6 +37,18 @@ MR_NODISCARD mr_code mr_column_append_absents(mr_column *column, uint32_t row, u
 /* Shortens the column to its first `rows` rows. O(bitmaps). */
 void mr_column_truncate(mr_column *column, uint32_t rows);
 
+/* Makes `data` the cells of a column, whose offsets the caller sets, until `loan` ends: at the next
+ * reset of its batch, or when the column needs memory of its own. MR_BUFFER_SLACK bytes behind
+ * `data` must be readable. The column must have no loan. */
+void mr_column_lend(mr_column *column, mr_slice data, mr_loan *loan);
+
+/* Ends the loan, if there is one; the column's own buffer is back and empty. */
+void mr_column_return(mr_column *column);
+
+/* Copies what is on loan into the column's own memory and ends the loan; on failure it goes on. */
+MR_NODISCARD mr_code mr_column_own(mr_column *column, mr_error *err);
+MR_NODISCARD mr_code mr_batch_own(mr_batch *batch, mr_error *err);
+
 /* Bits from .. from + count - 1 of `source` become bits at, at + 1, ... of `bits`; the bits after
  * them in their byte become undefined. */
 void mr_bits_copy(uint8_t *bits, uint32_t at, const uint8_t *source, uint32_t from, uint32_t count);
