@@ -7,8 +7,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "db/sqlite_memory.h"
 #include "db/sqlite_layer.h"
+#include "db/sqlite_memory.h"
 
 #define MAX_PATH_BYTES 4096
 #define CANCEL_OPS     4096 /* virtual machine steps between two looks at `cancelled` */
@@ -210,8 +210,7 @@ mr_code mr_sqlite_open(mr_sqlite *db, const char *path, const mr_sqlite_options 
     char full[MAX_PATH_BYTES + 3];
     snprintf(full, sizeof full, "%s%s", path[0] == '/' ? "" : "./", path);
     const int rc = sqlite3_open_v2(options->in_memory ? ":memory:" : full, &db->handle,
-                                   flags[options->mode] | SQLITE_OPEN_NOMUTEX,
-                                   layer_of(options));
+                                   flags[options->mode] | SQLITE_OPEN_NOMUTEX, layer_of(options));
     mr_code code = rc == SQLITE_OK ? configure(db, options, err)
                                    : mr_sqlite_fail(db, rc, "open the database", err);
     if (code == MR_OK) return MR_OK;
