@@ -276,7 +276,7 @@ const mr_function mr_operator_access = {.name = "access",
                                         .least = 1,
                                         .most = 1,
                                         .flags = MR_FUNCTION_NONES,
-                                        .gives = MR_KINDS_TYPED,
+                                        .gives = MR_KINDS_JSON,
                                         .prepare = check_access};
 
 static mr_value get_of(mr_run *run, const mr_value *args)
@@ -309,7 +309,7 @@ const mr_function mr_functions_access[] = {
      .least = 2,
      .most = 2,
      .reads = {MR_READ_JSON, MR_READ_ANY},
-     .gives = MR_KINDS_TYPED},
+     .gives = MR_KINDS_JSON},
     {.name = "json_len",
      .signature = "json_len(json)",
      .call = call_json_len,

@@ -234,6 +234,14 @@ static mr_value json_of(mr_run *run, const mr_value *args)
 
 MR_EXPR_CALL(call_json, json_of, 1)
 
+/* What is no text stays as it is. */
+static mr_kinds json_kinds(const mr_term *args, uint32_t count)
+{
+    const mr_kinds text = MR_KINDS_STRING | MR_KINDS_UNTYPED;
+    (void)count;
+    return (args[0].kinds & ~text) | ((args[0].kinds & text) != 0 ? MR_KINDS_JSON : 0);
+}
+
 /* --- states
  * ----------------------------------------------------------------------------------- */
 
@@ -284,7 +292,12 @@ const mr_function mr_functions_cast[] = {
     CAST(date, "value", KIND(DATE)),
     CAST(timestamp, "value", KIND(TIMESTAMP)),
     CAST(time, "value", KIND(TIME)),
-    CAST(json, "text", MR_KINDS_TYPED),
+    {.name = "json",
+     .signature = "json(text)",
+     .call = call_json,
+     .least = 1,
+     .most = 1,
+     .result = json_kinds},
     {.name = "is_null",
      .signature = "is_null(value)",
      .call = call_is_null,

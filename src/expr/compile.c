@@ -4,6 +4,7 @@
 #include "core/clock.h"
 #include "core/utf8.h"
 #include "expr/eval.h"
+#include "expr/regex.h"
 
 static const mr_expr_env nothing_known;
 
@@ -74,7 +75,10 @@ mr_code mr_expr_compile(mr_arena *arena, mr_slice text, const mr_expr_env *env, 
 
 void mr_expr_free(mr_expr *expr)
 {
-    (void)expr;
+    if (expr == NULL) return;
+    for (uint32_t i = 0; i < expr->regexes.count; i++)
+        mr_regex_free(((mr_regex **)expr->regexes.items)[i]);
+    expr->regexes.count = 0;
 }
 
 const mr_slice *mr_expr_fields(const mr_expr *expr, uint32_t *out_count)

@@ -4,6 +4,7 @@
 #include "core/mem.h"
 #include "core/simd.h"
 #include "expr/logic.h"
+#include "expr/regex.h"
 #include "record/column.h"
 
 #define FAULTS_MAX_BYTES ((size_t)64 << 20)
@@ -81,6 +82,7 @@ void mr_eval_free(mr_eval *eval)
     mr_heap_done(&eval->heap);
     mr_buffer_done(&eval->faults);
     mr_buffer_done(&eval->fault_texts);
+    mr_regex_scratch_free(eval->regex);
     mr_mem_free(eval);
 }
 

@@ -194,6 +194,9 @@ MR_TEST(nothing_is_allocated_once_warm)
         ".n between 1 and 5 or .s like \"%x\"",
         "decimal(.t) / 7",
         "replace(.s, \"x\", \"yy\")",
+        "regex_match(.t, r\"^[0-9]+5$\") and regex_extract(.s, \"(x+)\") != \"xx\"",
+        "regex_replace(.t, \"[05]\", \"<$0>\") + sha256(.s, .i) + hash(.t)",
+        "date_add(date(\"2024-01-01\"), int(.t), \"day\")",
     };
     for (size_t i = 0; i < MR_COUNT_OF(texts); i++) {
         fixture f;

@@ -268,3 +268,247 @@ MR_TEST(logic_has_three_values_and_looks_no_further_than_it_must)
     };
     run(rows);
 }
+
+MR_TEST(texts_are_counted_in_code_points)
+{
+    static const expr_row rows[] = {
+        {"len(.name)", "int 3"},
+        {"len(.a)", "int 1"},
+        {"len(.empty)", "int 0"},
+        {"upper(.name)", "string ZO\xc3\x8b"},
+        {"lower(\"\xce\x91\xce\xa3 \xd0\x96 \xc4\xb0\")", "string \xce\xb1\xcf\x83 \xd0\xb6 i"},
+        {"upper(\"stra\xc3\x9f"
+         "e\")",
+         "string STRA\xc3\x9f"
+         "E"},
+        {"trim(\" \\t x y\\u00a0\")", "string x y"},
+        {"ltrim(\"xxaxx\", \"x\")", "string axx"},
+        {"rtrim(\"xxaxx\", \"x\")", "string xxa"},
+        {"trim(\"\xc3\xab"
+         "1\xc3\xab\", \"\xc3\xab\")",
+         "string 1"},
+        {"substr(.name, 1)", "string o\xc3\xab"},
+        {"substr(.name, 2, 1)", "string \xc3\xab"},
+        {"substr(.name, -1)", "string \xc3\xab"},
+        {"substr(.name, -5, 3)", "string Z"},
+        {"substr(.name, 7)", "string "},
+        {"substr(.name, 0, -1)", "fault 1:1: substr: a length must not be negative"},
+        {"substr(.day, 0, 4)", "string 2024"},
+        {"contains(.name, \"o\")", "bool true"},
+        {"contains(.name, \"\")", "bool true"},
+        {"starts_with(.zip, \"02\")", "bool true"},
+        {"ends_with(.name, \"x\")", "bool false"},
+        {"position(.name, \"\xc3\xab\")", "int 2"},
+        {"position(.name, \"q\")", "null"},
+        {"replace(\"a-b-c\", \"-\", \"--\")", "string a--b--c"},
+        {"replace(\"aaa\", \"aa\", \"b\")", "string ba"},
+        {"replace(.name, \"\", \"x\")", "fault 1:1: replace: the text to be replaced is empty"},
+        {"split(\"a,b,,c\", \",\")", "json [\"a\",\"b\",\"\",\"c\"]"},
+        {"split(\"a\\\"\\n\", \",\")", "json [\"a\\\"\\n\"]"},
+        {"split(\"a,b,c\", \",\", 1)", "string b"},
+        {"split(\"a,b,c\", \",\", -1)", "string c"},
+        {"split(\"a,b,c\", \",\", 3)", "absent"},
+        {"split(\"a,b,c\", \",\")[2]", "string c"},
+        {"concat(.a, \"/\", .n, .name)", "string 7/Zo\xc3\xab"},
+        {"repeat(\"ab\", 3)", "string ababab"},
+        {"lpad(.a, 3, \"0\")", "string 007"},
+        {"rpad(\"ab\", 5, \"xy\")", "string abxyx"},
+        {"lpad(\"abcdef\", 3)", "string abc"},
+        {".name like \"Z__\"", "bool true"},
+        {".name like \"%o_\"", "bool true"},
+        {".name not like \"%x%\"", "bool true"},
+        {"\"50%\" like r\"50\\%\"", "bool true"},
+        {"\"501\" like r\"50\\%\"", "bool false"},
+        {"\"aXbXc\" like \"%X%c\"", "bool true"},
+        {"len(.j)", "error 1:5: len expects a text or other simple value, found json"},
+        {"len()", "error 1:1: len(text), called with 0 arguments"},
+        {"len(1, 2)", "error 1:1: len(text), called with 2 arguments"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(json_is_looked_into)
+{
+    static const expr_row rows[] = {
+        {".j.b[0]", "int 1"},
+        {".j.b[1]", "decimal 2.50"},
+        {".j.b[2]", "string x\ny"},
+        {".j.b[3]", "null"},
+        {".j.b[4].c", "bool true"},
+        {".j.b[-1]", "json {\"c\":true}"},
+        {".j.b[5]", "absent"},
+        {".j.b.c", "absent"},
+        {".j[\"a b\"]", "string \xc3\xa9"},
+        {".j.e", "number 1e400"},
+        {".j.e > 1", "bool true"},
+        {".j.zzz.y", "absent"},
+        {".j.b[1] + 1", "decimal 3.50"},
+        {"get(.j, \"b\")", "json [1,2.50,\"x\\ny\",null,{\"c\":true}]"},
+        {"get(.j.b, .a - 7)", "int 1"},
+        {"json_len(json(\"[1, [2, 3], {}]\"))", "int 3"},
+        {"json(\"{ \\\"a\\\" : [ 1 , 2 ] }\")", "json {\"a\":[1,2]}"},
+        {"json(\"[1\")", "error 1:1: json: not JSON: *"},
+        {"json(\"5\")", "int 5"},
+        {".name.b",
+         "error 1:1: string has no members or elements; json() reads a text that is JSON"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(casts_lose_nothing_or_fail)
+{
+    static const expr_row rows[] = {
+        {"int(\"007\")", "int 7"},
+        {"int(\"+5\")", "int 5"},
+        {"int(\"-0\")", "int 0"},
+        {"int(3.00)", "int 3"},
+        {"int(3.5)", "error 1:1: int: '3.5' is not an int; round() or trunc() make one of it"},
+        {"int(.text)", "fault 1:1: int: 'n/a' is not an int"},
+        {"int(\"99999999999999999999\")",
+         "error 1:1: int: '99999999999999999999' is not an int of 64 bits"},
+        {"int(float(3))", "int 3"},
+        {"int(.yes)", "fault 1:1: int: 'true' is not an int"},
+        {"decimal(\"1e3\")", "int 1000"},
+        {"decimal(5, 2)", "decimal 5.00"},
+        {"decimal(\"1.005\", 2)", "error 1:1: decimal: '1.005' is not a decimal of so few places*"},
+        {"decimal(.rate)", "decimal 0.5"},
+        {"float(\"0.1\")", "float 0.1"},
+        {"float(1e400)", "error 1:1: float: '1e400' is not a float"},
+        {"string(.price)", "string 1.10"},
+        {"string(.j.b)", "string [1,2.50,\"x\\ny\",null,{\"c\":true}]"},
+        {"bool(\"Yes\")", "bool true"},
+        {"bool(0)", "bool false"},
+        {"bool(2)", "error 1:1: bool: '2' is not true or false"},
+        {"date(\"2024-02-30\")", "error 1:1: date: '2024-02-30' is not a date YYYY-MM-DD*"},
+        {"date(.at)", "date 2024-02-29"},
+        {"timestamp(.day)", "timestamp 2024-02-29T00:00:00"},
+        {"time(.at)", "time 12:34:56.789"},
+        {"date(.when)", "date 2024-01-31"},
+        {"uuid(\"{2ED6657D-e927-568b-95e1-2665a8aea6a2}\")",
+         "uuid 2ed6657d-e927-568b-95e1-2665a8aea6a2"},
+        {"uuid(.name)", "fault 1:1: uuid: 'Zo\xc3\xab' is not a uuid"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(calendar_functions_know_months_and_offsets)
+{
+    static const expr_row rows[] = {
+        {"year(.at)", "int 2024"},
+        {"month(.day)", "int 2"},
+        {"day(.at)", "int 29"},
+        {"hour(.at)", "int 12"},
+        {"minute(.at)", "int 34"},
+        {"second(.at)", "int 56"},
+        {"hour(.day)", "int 0"},
+        {"weekday(.day)", "int 4"},
+        {"yearday(.day)", "int 60"},
+        {"quarter(date \"2024-12-31\")", "int 4"},
+        {"date_trunc(.at, \"hour\")", "timestamp 2024-02-29T12:00:00.000+02:00"},
+        {"date_trunc(.at, \"month\")", "timestamp 2024-02-01T00:00:00.000+02:00"},
+        {"date_trunc(.day, \"week\")", "date 2024-02-26"},
+        {"date_trunc(.day, \"year\")", "date 2024-01-01"},
+        {"date_trunc(.day, \"hour\")",
+         "fault 1:1: date_trunc: a date has no hours; use timestamp() first"},
+        {"date_trunc(.day, \"eon\")", "error 1:18: unknown unit 'eon'*"},
+        {"date_add(date \"2024-01-31\", 1, \"month\")", "date 2024-02-29"},
+        {"date_add(date \"2024-03-31\", -1, \"month\")", "date 2024-02-29"},
+        {"date_add(.day, 1, \"year\")", "date 2025-02-28"},
+        {"date_add(.at, 90, \"minutes\")", "timestamp 2024-02-29T14:04:56.789+02:00"},
+        {"date_add(.at, 1, \"us\")", "timestamp 2024-02-29T12:34:56.789001+02:00"},
+        {"date_add(date \"9999-12-31\", 1, \"day\")",
+         "error 1:1: date_add: the result lies outside the years 0000 to 9999"},
+        {"date_add(date \"0001-01-01\", -400, \"days\")",
+         "error 1:1: date_add: the result lies outside*"},
+        {"date_diff(.day, date \"2024-01-01\", \"day\")", "int 59"},
+        {"date_diff(date \"2024-03-30\", date \"2024-01-31\", \"month\")", "int 1"},
+        {"date_diff(date \"2024-01-01\", .day, \"month\")", "int -1"},
+        {"date_diff(timestamp \"2024-01-01T00:00:00Z\", timestamp \"2024-01-01T00:00:00+02:00\", "
+         "\"hour\")",
+         "int 2"},
+        {"to_utc(.at)", "timestamp 2024-02-29T10:34:56.789Z"},
+        {"at_offset(.at, \"-05:30\")", "timestamp 2024-02-29T05:04:56.789-05:30"},
+        {"epoch(.at)", "decimal 1709202896.789"},
+        {"epoch(.at, \"ms\")", "decimal 1709202896789"},
+        {"epoch(timestamp \"1969-12-31T23:59:59.5Z\", \"ms\")", "int -500"},
+        {"from_epoch(1709202896.789)", "timestamp 2024-02-29T10:34:56.789Z"},
+        {"from_epoch(1709202896789, \"ms\")", "timestamp 2024-02-29T10:34:56.789Z"},
+        {"from_epoch(-1)", "timestamp 1969-12-31T23:59:59Z"},
+        {"format_time(.at, \"%d/%m/%y %H:%M:%S.%3f %z %a %b %j %I%p %%\")",
+         "string 29/02/24 12:34:56.789 +02:00 Thu Feb 060 12PM %"},
+        {"format_time(.day, \"%F %A %B %e\")", "string 2024-02-29 Thursday February 29"},
+        {"parse_date(\"29.2.2024\", \"%d.%m.%Y\")", "date 2024-02-29"},
+        {"parse_date(\"Feb 29, 2024\", \"%b %d, %Y\")", "date 2024-02-29"},
+        {"parse_date(\"30.2.2024\", \"%d.%m.%Y\")",
+         "error 1:1: parse_date: '30.2.2024' is not of the form '%d.%m.%Y'"},
+        {"parse_date(\"1\", \"%d\")", "error 1:17: the format gives no year*"},
+        {"parse_date(\"1\", \"%Q\")", "error 1:17: the format has an unknown directive*"},
+        {"parse_timestamp(\"2/29/2024 1:02:03.5 pm +0200\", \"%m/%d/%Y %I:%M:%S.%f %p %z\")",
+         "timestamp 2024-02-29T13:02:03.5+02:00"},
+        {"parse_timestamp(\"2024-060T10:00:00Z\", \"%Y-%jT%T%z\")",
+         "timestamp 2024-02-29T10:00:00Z"},
+        {"now()", "timestamp 2023-11-14T22:13:20.123456Z"},
+        {"today()", "date 2023-11-14"},
+        {"time \"12:00:00\" < time(.at)", "bool true"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(digests_are_those_of_the_standards)
+{
+    static const expr_row rows[] = {
+        {"md5(\"abc\")", "string 900150983cd24fb0d6963f7d28e17f72"},
+        {"sha256(\"abc\")",
+         "string ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"},
+        {"hash(\"\")", "string ef46db3751d8e999"},
+        {"hash(\"abc\")", "string 44bc2cf5ad770999"},
+        {"hash(\"Nobody inspects the spammish repetition\")", "string fbcea83c8a378bf1"},
+        {"hash(.n)", "null"},
+        {"md5(\"a\", null, 1) = md5('[\"a\",null,\"1\"]')", "bool true"},
+        {"uuid_v5(\"dns\", \"www.example.com\")", "uuid 2ed6657d-e927-568b-95e1-2665a8aea6a2"},
+        {"uuid_v5(\"6ba7b810-9dad-11d1-80b4-00c04fd430c8\", \"www.example.com\")",
+         "uuid 2ed6657d-e927-568b-95e1-2665a8aea6a2"},
+        {"uuid_v5(\"x\", 1)", "error 1:1: uuid_v5: 'x' is no namespace*"},
+        {"len(uuid_v4())", "int 36"},
+        {"uuid_v4() = uuid_v4()", "bool false"},
+        {"substr(uuid_v4(), 14, 1)", "string 4"},
+        {NULL, NULL},
+    };
+    run(rows);
+}
+
+MR_TEST(regular_expressions_have_groups_and_limits)
+{
+    static const expr_row rows[] = {
+        {"regex_match(.name, \"^Z\")", "bool true"},
+        {"regex_match(.name, \"^.{3}$\")", "bool true"},
+        {"regex_match(.zip, r\"^\\d{5}$\")", "bool true"},
+        {"regex_match(.name, \"(?i)zO\")", "bool true"},
+        {"regex_extract(\"id=42;x\", r\"id=(\\d+)\")", "string 42"},
+        {"regex_extract(\"id=42;x\", r\"id=\\d+\")", "string id=42"},
+        {"regex_extract(\"id=42;x\", r\"(?<k>\\w+)=(?<v>\\d+)\", \"v\")", "string 42"},
+        {"regex_extract(\"id=42;x\", r\"(\\w+)=(\\d+)\", 0)", "string id=42"},
+        {"regex_extract(\"abc\", \"x\")", "null"},
+        {"regex_extract(\"abc\", \"(x)?abc\")", "null"},
+        {"regex_extract(\"abc\", \"(x)\", 2)", "error 1:29: the pattern has no such group"},
+        {"regex_replace(\"a1b22\", r\"\\d+\", \"#\")", "string a#b#"},
+        {"regex_replace(\"Doe, John\", r\"(\\w+), (?<first>\\w+)\", \"${first} $1 $$\")",
+         "string John Doe $"},
+        {"regex_replace(\"baac\", \"a*\", \"x\")", "string xbxxcx"},
+        {"regex_replace(\"\", \"^\", \"x\")", "string x"},
+        {"regex_replace(\"abc\", \"x\", \"y\")", "string abc"},
+        {"regex_replace(\"abc\", \"x\", \"$3\")",
+         "error 1:27: the replacement names a group that the pattern has not*"},
+        {"regex_match(\"a\", \"(\")",
+         "error 1:18: the pattern is wrong: at offset 1: missing closing parenthesis"},
+        {"regex_match(\"a\", .name)", "error 1:18: expected a pattern in quotes"},
+        {"regex_match(repeat(\"a\", 40) + \"b\", \"^(a+)+$\")",
+         "error 1:1: regex_match: the pattern takes more than*"},
+        {NULL, NULL},
+    };
+    run(rows);
+}

@@ -6,8 +6,8 @@
 #include "core/nearest.h"
 
 static const mr_function *const families[] = {
-    mr_functions_arithmetic, mr_functions_order, mr_functions_cast,
-    mr_functions_access,     mr_functions_text,
+    mr_functions_arithmetic, mr_functions_order,    mr_functions_cast,   mr_functions_access,
+    mr_functions_text,       mr_functions_calendar, mr_functions_digest, mr_functions_pattern,
 };
 
 /* Forms that look like functions and are the parser's. */

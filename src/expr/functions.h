@@ -15,6 +15,9 @@ extern const mr_function mr_functions_order[];      /* order.c */
 extern const mr_function mr_functions_cast[];       /* cast.c */
 extern const mr_function mr_functions_access[];     /* access.c */
 extern const mr_function mr_functions_text[];       /* text.c */
+extern const mr_function mr_functions_calendar[];   /* calendar.c */
+extern const mr_function mr_functions_digest[];     /* digest.c */
+extern const mr_function mr_functions_pattern[];    /* pattern.c */
 
 /* The function called `name`, in any case of letters, or NULL. */
 const mr_function *mr_function_named(mr_slice name);

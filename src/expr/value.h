@@ -59,6 +59,8 @@ enum {
     MR_KINDS_SLICED = MR_KINDS_STRING | MR_KINDS_UNTYPED | 1 << MR_KIND_UUID | 1 << MR_KIND_JSON |
                       1 << MR_KIND_NUMBER,                       /* whose cell is a text */
     MR_KINDS_TYPED = (1 << MR_KIND_TEXT) - (1 << MR_KIND_FALSE), /* all values but untyped text */
+    MR_KINDS_JSON = MR_KINDS_BOOL | MR_KINDS_EXACT | 1 << MR_KIND_NUMBER | 1 << MR_KIND_STRING |
+                    1 << MR_KIND_JSON, /* what a JSON text can say */
     MR_KINDS_ANY = MR_KINDS_TYPED | MR_KINDS_UNTYPED,
     MR_KINDS_SCALAR = MR_KINDS_ANY & ~(1 << MR_KIND_JSON),
     MR_KINDS_NONE = 1 << MR_KIND_NULL | 1 << MR_KIND_ABSENT, /* states without a value */
