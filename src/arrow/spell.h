@@ -45,6 +45,11 @@ MR_NODISCARD mr_code mr_arrow_spell_nested(const mr_arrow_field *field, int64_t 
 mr_code mr_arrow_fail_cell(const mr_arrow_field *field, int64_t row, const char *what,
                            mr_error *err);
 
+#ifdef __clang_analyzer__ /* as in core/error.h */
+#define mr_arrow_fail_cell(field, row, what, err) \
+    ((void)mr_arrow_fail_cell((field), (row), (what), (err)), (mr_code)MR_ERR_INPUT)
+#endif
+
 MR_INLINE bool mr_arrow_is_nested(mr_arrow_kind kind)
 {
     return kind >= MR_KIND_STRUCT;

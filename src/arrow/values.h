@@ -167,7 +167,7 @@ MR_INLINE unsigned mr_arrow_count_digits(mr_i128 value)
  * give way where it is too tight. */
 static inline size_t mr_arrow_put_decimal(const mr_arrow_field *f, int64_t at, char *to)
 {
-    mr_i128 value;
+    mr_i128 value = 0;
     int32_t scale = f->scale;
     if (!mr_arrow_decimal_at(f, at, &value)) return 0;
     while (scale >= MR_DECIMAL_DIGITS_MAX && (value % 10 == 0 || value == 0)) {
