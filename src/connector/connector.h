@@ -40,7 +40,8 @@
 #include "remote/guard.h"
 #include "transform/flow.h"
 
-typedef struct mr_option mr_option; /* core/option.h */
+typedef struct mr_option mr_option;   /* core/option.h */
+typedef struct mr_metrics mr_metrics; /* metrics/registry.h */
 typedef struct mr_options mr_options;
 
 /* Capability flags of `list`. */
@@ -80,10 +81,11 @@ typedef struct mr_connector_env {
     bool streaming;      /* hand over what is there rather than wait for a full piece */
     int64_t flush_interval_ns; /* how long input may be gathered before it is handed on */
     uint64_t
-        max_expansion; /* decoded bytes per compressed byte that are found suspicious; 0 = off */
-    bool lossy;        /* what a destination cannot hold exactly is changed and counted */
-    bool in_place;     /* write to the target itself, not beside it */
-    bool only_look;    /* preview: a source that would wait for more ends with what is there */
+        max_expansion;  /* decoded bytes per compressed byte that are found suspicious; 0 = off */
+    bool lossy;         /* what a destination cannot hold exactly is changed and counted */
+    bool in_place;      /* write to the target itself, not beside it */
+    bool only_look;     /* preview: a source that would wait for more ends with what is there */
+    bool shows_metrics; /* the run has a metrics page */
     atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
     int64_t deadline_ns;    /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
     void (*warn)(void *context, const char *text);
@@ -235,6 +237,9 @@ typedef struct mr_destination_ops {
     uint64_t (*bytes_out)(void *state);
     mr_slice (*target)(
         void *state); /* where the data went, for the summary and the rejects' path */
+    /* After open: declares families on the run's metrics page; their series are set by write.
+     * NULL: none. */
+    mr_code (*show_metrics)(void *state, mr_metrics *page, mr_error *err);
     void (*close)(void *state);
 } mr_destination_ops;
 

@@ -123,6 +123,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end)
         .lossy = c->lossy == MR_LOSSY_ALLOW,
         .in_place = c->in_place,
         .only_look = run->destination == NULL,
+        .shows_metrics = c->observability.metrics_address != NULL,
         .cancelled = &run->stop,
         .deadline_ns = run->deadline_ns,
         .warn = run->warn,
