@@ -63,7 +63,7 @@ _millrace() {
         return
     fi
     case ${COMP_WORDS[1]} in
-    pipeline | list) words+=' csv json sqlite store tail generate replay null' ;;
+    pipeline | list) words+=' csv json sqlite store tail generate replay null prometheus' ;;
     help) words+=" $verbs configuration server metrics" ;;
     completion) words+=' bash' ;;
     esac

@@ -186,6 +186,10 @@ static mr_code act(mr_args *args, const occurrence *found, mr_error *err)
     case MR_FLAG_SOURCE_PAIR: return add_source_pair(args, found->value, from, err);
     case MR_FLAG_DESTINATION_PAIR:
         return mr_endpoint_add_pair(&config->destination, found->value, from, err);
+    case MR_FLAG_FILTER:
+        return mr_config_add_step(config, MR_STEP_FILTER, found->value, found->shown, err);
+    case MR_FLAG_MAP:
+        return mr_config_add_step(config, MR_STEP_MAP, found->value, found->shown, err);
     case MR_FLAG_SOURCE_JSON: return add_json(args, &config->source, found, err);
     case MR_FLAG_DESTINATION_JSON: return add_json(args, &config->destination, found, err);
     }

@@ -75,6 +75,8 @@ typedef enum mr_flag_action {
     MR_FLAG_DESTINATION_PAIR,
     MR_FLAG_SOURCE_JSON, /* an object of settings */
     MR_FLAG_DESTINATION_JSON,
+    MR_FLAG_FILTER, /* a step of the pipeline */
+    MR_FLAG_MAP,
     MR_FLAG_PLUGIN, /* a shared object, loaded at once */
     MR_FLAG_SERVE,  /* `key` of mr_serve_table */
 } mr_flag_action;

@@ -131,8 +131,7 @@ MR_TEST(bad_command_lines_say_what_is_wrong)
          "--ordered: performance.ordered: expected true or false, found 'perhaps'"},
         {"copy a.csv b.csv --workers 0", "--workers: performance.workers: expected a whole number "
                                          "from 1 to 1024, or auto, found '0'"},
-        {"copy a.csv b.csv --filter x>1",
-         "--filter: filter: not supported yet: expressions are not built in this version"},
+        {"copy a.csv b.csv --map x", "--map: expected name = expression, found 'x'"},
         {"copy a.csv b.csv --resume auto",
          "--resume: resume: not supported yet: checkpoints are not built in this version"},
         {"copy a.csv b.csv --from-opt x", "--from-opt: expected key=value, found 'x'"},

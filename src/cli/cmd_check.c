@@ -25,13 +25,11 @@ static mr_code put_plan(const mr_pipeline_config *c, mr_buffer *out, mr_error *e
     MR_TRY(mr_buffer_printf(out, err, "workers     %u\n", c->performance.workers));
     MR_TRY(mr_buffer_printf(out, err, "memory      at most %llu MiB\n",
                             (unsigned long long)(c->performance.memory_limit_bytes >> 20)));
-    for (uint32_t i = 0; i < c->select.count; i++)
-        MR_TRY(
-            mr_buffer_printf(out, err, "%s%s", i == 0 ? "select      " : ", ", c->select.items[i]));
-    if (c->select.count > 0) MR_TRY(mr_buffer_append_byte(out, '\n', err));
-    for (uint32_t i = 0; i < c->rename.count; i++)
-        MR_TRY(mr_buffer_printf(out, err, "rename      %s to %s\n", c->rename.items[i].key,
-                                c->rename.items[i].value));
+    for (const mr_step *step = c->steps.first; step != NULL; step = step->next) {
+        MR_TRY(mr_buffer_append(out, MR_SLICE("step        "), err));
+        MR_TRY(mr_step_describe(step, out, err));
+        MR_TRY(mr_buffer_append_byte(out, '\n', err));
+    }
     if (c->limit > 0)
         MR_TRY(
             mr_buffer_printf(out, err, "limit       %llu records\n", (unsigned long long)c->limit));

@@ -150,8 +150,12 @@ static mr_code keep_rows(void *state, mr_job *job, mr_error *err)
     return MR_OK;
 }
 
-static const mr_destination_ops keep_destination = {
-    .name = "preview", .summary = "", .open = keep_open, .write = keep_rows, .guarantee = ""};
+static const mr_destination_ops keep_destination = {.name = "preview",
+                                                    .summary = "",
+                                                    .capabilities = MR_CAP_TYPED | MR_CAP_DECLARES,
+                                                    .open = keep_open,
+                                                    .write = keep_rows,
+                                                    .guarantee = ""};
 
 static mr_slice next_cell(const shown_rows *rows, size_t *at)
 {

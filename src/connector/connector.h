@@ -38,8 +38,10 @@
 #include "format/text.h"
 #include "record/infer.h"
 #include "remote/guard.h"
+#include "transform/flow.h"
 
-typedef struct mr_option mr_option; /* core/option.h */
+typedef struct mr_option mr_option;   /* core/option.h */
+typedef struct mr_metrics mr_metrics; /* metrics/registry.h */
 typedef struct mr_options mr_options;
 
 /* Capability flags of `list`. */
@@ -79,10 +81,11 @@ typedef struct mr_connector_env {
     bool streaming;      /* hand over what is there rather than wait for a full piece */
     int64_t flush_interval_ns; /* how long input may be gathered before it is handed on */
     uint64_t
-        max_expansion; /* decoded bytes per compressed byte that are found suspicious; 0 = off */
-    bool lossy;        /* what a destination cannot hold exactly is changed and counted */
-    bool in_place;     /* write to the target itself, not beside it */
-    bool only_look;    /* preview: a source that would wait for more ends with what is there */
+        max_expansion;  /* decoded bytes per compressed byte that are found suspicious; 0 = off */
+    bool lossy;         /* what a destination cannot hold exactly is changed and counted */
+    bool in_place;      /* write to the target itself, not beside it */
+    bool only_look;     /* preview: a source that would wait for more ends with what is there */
+    bool shows_metrics; /* the run has a metrics page */
     atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
     int64_t deadline_ns;    /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
     void (*warn)(void *context, const char *text);
@@ -107,6 +110,12 @@ typedef struct mr_reader_state {
 
 #define MR_KEEP_BYTES ((size_t)64 << 20)
 
+/* A row that a step took out: its row_record, and whether it was a duplicate. */
+typedef struct mr_dropped_row {
+    uint32_t record : 31;
+    uint32_t duplicate : 1;
+} mr_dropped_row;
+
 /* One piece of input on its way, with everything that becomes of it. Owned by one thread at a time.
  */
 typedef struct mr_job {
@@ -118,7 +127,8 @@ typedef struct mr_job {
     mr_buffer packed;       /* `encoded`, compressed, when the destination compresses */
     mr_reject_list refused; /* rows that the destination cannot hold; row_before is the row */
     mr_arena notes;         /* of rejects: names of fields, texts of rows whose source has none */
-    mr_buffer dropped;      /* row_record of the batch's rows that were filtered out (uint32_t) */
+    mr_buffer dropped;      /* mr_dropped_row of the batch's rows that were taken out */
+    mr_flow flow;           /* rows that steps have still to give */
     /* All below is zeroed by mr_job_reset(). */
     uint64_t sequence;
     uint64_t offset;             /* place of bytes.ptr[0] in the decoded stream of its file */
@@ -137,21 +147,24 @@ typedef struct mr_job {
     bool from_batch;          /* the source filled `batch`: there is nothing to read */
     bool exact;               /* the piece begins at a record boundary for certain */
     bool unguessed;           /* no record boundary was found in the piece */
-    bool shaped;              /* a batch of the source's that has been through select and rename */
-    bool done;                /* the whole piece has been read */
+    bool stepped;             /* a batch of the source's that has been through the steps */
+    bool read_done;           /* the whole piece has been read */
+    bool done;                /* the same, and steps have given all they had */
     mr_text_result result;    /* counts from `start` so far */
     mr_text_result accounted; /* the part of it that is in the ledger already */
-    uint64_t row_count; /* rows read so far: records less rejects, more where a record gives many */
+    uint64_t row_count;    /* rows so far: records less rejects, more where a record gives many, in
+                              reading or in an explode step */
     uint64_t encoded_rows; /* rows the destination has taken, counted by the destination itself */
     uint32_t attempts;     /* replay: tries that have failed before; 0 = none */
     bool unplaced;         /* replay: a text without lines and offsets to speak of */
     bool unreadable;       /* replay: the text is not all there, ... */
     mr_reason unreadable_reason; /* ... and is rejected again for this */
     uint64_t unreadable_bytes;
-    uint64_t filtered;    /* rows set aside by the user's wish */
-    uint64_t offered;     /* rows that the destination has been shown */
-    uint64_t record_base; /* collector: data records of the file before the piece */
-    uint64_t line_base;   /* collector: LFs of the file before the piece */
+    uint64_t filtered;     /* rows set aside by the user's wish */
+    uint64_t deduplicated; /* rows that had been there before */
+    uint64_t offered;      /* rows that the destination has been shown */
+    uint64_t record_base;  /* collector: data records of the file before the piece */
+    uint64_t line_base;    /* collector: LFs of the file before the piece */
     uint64_t
         error_line; /* relative to the piece, when the error has a place in it; 1-based, 0 = none */
     uint64_t error_column;
@@ -239,6 +252,9 @@ typedef struct mr_destination_ops {
     uint32_t (*counters)(void *state, mr_own_counter *out, uint32_t room); /* as a source's */
     mr_slice (*target)(
         void *state); /* where the data went, for the summary and the rejects' path */
+    /* After open: declares families on the run's metrics page; their series are set by write.
+     * NULL: none. */
+    mr_code (*show_metrics)(void *state, mr_metrics *page, mr_error *err);
     void (*close)(void *state);
 } mr_destination_ops;
 
@@ -255,8 +271,13 @@ void mr_job_place_refused(mr_job *job, uint32_t from);
  */
 MR_NODISCARD mr_code mr_job_keep_fields(mr_job *job, const mr_reject_list *list, uint32_t from,
                                         mr_error *err);
-/* Takes the rows whose bit in `keep` is 0 out of the batch, as filtered. */
-MR_NODISCARD MR_HOT mr_code mr_job_filter(mr_job *job, const uint8_t *keep, mr_error *err);
+/* Takes the rows whose bit in `keep` is 0 out of the batch, as filtered or as duplicates. */
+MR_NODISCARD MR_HOT mr_code mr_job_drop(mr_job *job, const uint8_t *keep, bool duplicates,
+                                        mr_error *err);
+MR_NODISCARD MR_INLINE mr_code mr_job_filter(mr_job *job, const uint8_t *keep, mr_error *err)
+{
+    return mr_job_drop(job, keep, false, err);
+}
 /* Empty again, memory kept (what one huge record inflated is given back). */
 void mr_job_reset(mr_job *job);
 

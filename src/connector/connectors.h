@@ -23,6 +23,7 @@ extern const mr_destination_ops mr_destination_json;
 extern const mr_destination_ops mr_destination_sqlite;
 extern const mr_destination_ops mr_destination_store;
 extern const mr_destination_ops mr_destination_null;
+extern const mr_destination_ops mr_destination_prometheus;
 
 #define MR_CONNECTORS_MAX 256 /* of each kind, those of plug-ins included */
 

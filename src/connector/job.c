@@ -40,6 +40,7 @@ void mr_job_done(mr_job *job)
     mr_reject_list_done(&job->refused);
     mr_arena_done(&job->notes);
     mr_buffer_done(&job->dropped);
+    mr_flow_done(&job->flow);
 }
 
 static void empty(mr_buffer *buffer)
@@ -58,6 +59,7 @@ void mr_job_reset(mr_job *job)
     mr_reject_list_reset(&job->refused);
     mr_arena_reset(&job->notes);
     mr_buffer_reset(&job->dropped);
+    mr_flow_reset(&job->flow);
     memset((char *)job + offsetof(mr_job, sequence), 0, sizeof *job - offsetof(mr_job, sequence));
 }
 
@@ -133,20 +135,24 @@ mr_code mr_job_keep_fields(mr_job *job, const mr_reject_list *list, uint32_t fro
     return MR_OK;
 }
 
-mr_code mr_job_filter(mr_job *job, const uint8_t *keep, mr_error *err)
+mr_code mr_job_drop(mr_job *job, const uint8_t *keep, bool duplicates, mr_error *err)
 {
     const mr_batch *batch = &job->batch;
     const uint32_t rows = batch->row_count;
-    MR_TRY(mr_buffer_reserve(&job->dropped, rows * sizeof(uint32_t), err));
-    uint32_t *dropped = (uint32_t *)(void *)(job->dropped.ptr + job->dropped.len);
+    MR_TRY(mr_buffer_reserve(&job->dropped, rows * sizeof(mr_dropped_row), err));
+    mr_dropped_row *dropped = (mr_dropped_row *)(void *)(job->dropped.ptr + job->dropped.len);
     uint32_t count = 0;
     for (uint32_t row = 0; row < rows; row++) {
-        dropped[count] = batch->row_record[row]; /* overwritten unless it is dropped */
+        /* overwritten unless it is dropped */
+        dropped[count] = (mr_dropped_row){batch->row_record[row] & INT32_MAX, duplicates};
         count += (keep[row / 8] >> row % 8 & 1) == 0;
     }
     if (count == 0) return MR_OK;
     job->dropped.len += count * sizeof *dropped;
-    job->filtered += count;
+    if (duplicates)
+        job->deduplicated += count;
+    else
+        job->filtered += count;
     mr_batch_keep_rows(&job->batch, keep);
     return MR_OK;
 }

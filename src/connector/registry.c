@@ -19,6 +19,7 @@ const mr_destination_ops *mr_destinations[MR_CONNECTORS_MAX + 1] = {
     &mr_destination_json,
     &mr_destination_sqlite,
     &mr_destination_store,
+    &mr_destination_prometheus,
     &mr_destination_null,
     NULL,
 };

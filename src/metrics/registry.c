@@ -367,6 +367,16 @@ mr_code mr_metrics_gauge_double(mr_metric_family *family, const mr_slice *label_
     return MR_OK;
 }
 
+mr_code mr_metrics_counter_double(mr_metric_family *family, const mr_slice *label_values,
+                                  mr_gauge_double **out, mr_error *err)
+{
+    mr_series *series;
+    MR_TRY(
+        series_of(family, MR_METRIC_COUNTER, MR_SERIES_GAUGE_DOUBLE, label_values, &series, err));
+    *out = series->cell.gauge_double;
+    return MR_OK;
+}
+
 mr_code mr_metrics_buckets(mr_metric_family *family, const mr_slice *label_values, mr_buckets **out,
                            mr_error *err)
 {

@@ -116,6 +116,10 @@ MR_NODISCARD mr_code mr_metrics_gauge(mr_metric_family *family, const mr_slice *
                                       mr_gauge **out, mr_error *err);
 MR_NODISCARD mr_code mr_metrics_gauge_double(mr_metric_family *family, const mr_slice *label_values,
                                              mr_gauge_double **out, mr_error *err);
+/* A counter of fractions; whoever sets it sees to it that it only grows. */
+MR_NODISCARD mr_code mr_metrics_counter_double(mr_metric_family *family,
+                                               const mr_slice *label_values, mr_gauge_double **out,
+                                               mr_error *err);
 MR_NODISCARD mr_code mr_metrics_buckets(mr_metric_family *family, const mr_slice *label_values,
                                         mr_buckets **out, mr_error *err);
 

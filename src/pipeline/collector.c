@@ -18,6 +18,7 @@ mr_code mr_collector_open(mr_collector *c, const mr_engine_config *config, bool 
     mr_job_init(&c->seam);
     mr_buffer_init(&c->held_raw, "a rejected record", MR_REJECT_RAW_BYTES + 1);
     c->lane_opened = true;
+    if (config->ordered != NULL) MR_TRY(mr_chain_lane_open(config->ordered, &c->ordered, err));
     return mr_lane_open(&c->lane, config, err);
 }
 
@@ -25,6 +26,8 @@ void mr_collector_close(mr_collector *c)
 {
     if (!c->lane_opened) return;
     mr_lane_close(&c->lane);
+    mr_chain_lane_close(c->ordered);
+    mr_flow_done(&c->ordered_flow);
     mr_job_done(&c->seam);
     mr_buffer_done(&c->place.carry);
     mr_buffer_done(&c->held_raw);
@@ -40,6 +43,12 @@ mr_code mr_collector_finish(mr_collector *c, mr_error *err)
 static uint64_t rows_left(const mr_collector *c)
 {
     return c->config->limit == 0 ? UINT64_MAX : c->config->limit - c->offered;
+}
+
+/* How many rows a lane need not go beyond. */
+static uint64_t lane_limit(const mr_collector *c)
+{
+    return c->ordered != NULL ? UINT64_MAX : rows_left(c);
 }
 
 /* --- accounts
@@ -151,6 +160,7 @@ static void show(const mr_collector *c, const mr_job *job)
     atomic_store_explicit(&view->written, l->written, memory_order_relaxed);
     atomic_store_explicit(&view->rejected, l->rejected, memory_order_relaxed);
     atomic_store_explicit(&view->filtered, l->filtered, memory_order_relaxed);
+    atomic_store_explicit(&view->deduplicated, l->deduplicated, memory_order_relaxed);
     atomic_store_explicit(&view->batches, l->batches, memory_order_relaxed);
     if (destination->bytes_out != NULL)
         atomic_store_explicit(&view->bytes_out,
@@ -170,6 +180,7 @@ static void account(mr_collector *c, mr_job *job)
     l->written += job->encoded_rows;
     c->offered += job->offered;
     l->filtered += job->filtered;
+    l->deduplicated += job->deduplicated;
     l->blank_lines += now->blank_lines - before->blank_lines;
     l->duplicate_keys += now->duplicate_keys - before->duplicate_keys;
     l->resyncs += now->resync_count - before->resync_count;
@@ -199,8 +210,9 @@ static mr_code fail_in_piece(const mr_job *job, mr_error *err)
 static void respect_limit(mr_collector *c, mr_job *job)
 {
     if (job->code != MR_OK || job->offered < rows_left(c) || job->from_batch) return;
+    if (c->ordered != NULL) return; /* it is cut behind the steps that need the order */
     mr_lane_unread(job, job->start, job->begin_state);
-    mr_lane_work(&c->lane, job, rows_left(c));
+    mr_lane_work(&c->lane, job, lane_limit(c));
 }
 
 /* What the piece did not consume goes before the next one. */
@@ -234,8 +246,72 @@ static void drop(mr_collector *c, mr_job *job)
 static mr_code give(mr_collector *c, mr_job *job, mr_error *err)
 {
     const mr_engine_config *config = c->config;
+    if (must_drop(c)) {
+        drop(c, job);
+        return MR_OK;
+    }
     if (config->pace != NULL) MR_TRY(config->pace(config->pace_context, job, err));
     return config->destination->write(config->destination_state, job, err);
+}
+
+static mr_code place_refused(mr_job *job, uint32_t from, mr_error *err)
+{
+    mr_job_place_refused(job, from);
+    return mr_job_keep_fields(job, &job->refused, from, err);
+}
+
+static mr_code fail_with(mr_job *job, mr_code code, mr_error *err)
+{
+    job->code = code;
+    return fail_in_piece(job, err);
+}
+
+/* The next rows through the steps that need the order; what is behind the limit is cut. */
+static mr_code step_in_order(mr_collector *c, mr_job *job, uint64_t *rows, mr_error *err)
+{
+    const uint32_t refused = job->refused.count;
+    const uint64_t left = rows_left(c) - job->offered;
+    MR_TRY(mr_lane_step(c->ordered, job, &c->ordered_flow, err));
+    if (job->batch.row_count >= left) {
+        mr_flow_reset(&c->ordered_flow);
+        mr_lane_cut(job, (uint32_t)left);
+    }
+    job->offered += job->batch.row_count;
+    *rows += job->batch.row_count + (job->refused.count - refused);
+    return MR_OK;
+}
+
+static mr_code hand_over(mr_collector *c, mr_job *job, uint64_t *rows, mr_error *err)
+{
+    const uint32_t refused = job->refused.count;
+    const uint64_t filtered = job->filtered;
+    if (c->config->destination->encode != NULL) {
+        const mr_code rc = mr_lane_encode(&c->lane, job);
+        return rc == MR_OK ? MR_OK : fail_with(job, rc, err);
+    }
+    MR_TRY(give(c, job, err));
+    *rows -= job->filtered - filtered; /* dropped: counted as filtered now */
+    return place_refused(job, refused, err);
+}
+
+/* What the lanes left to do, because it needs the records in order. A part is one batch then, and
+ * what was taken out of it on the lane is in the job. */
+static mr_code deliver_in_order(mr_collector *c, mr_job *job, mr_error *err)
+{
+    const mr_destination_ops *destination = c->config->destination;
+    uint64_t rows = job->refused.count;
+    job->offered = 0;
+    do {
+        MR_TRY(step_in_order(c, job, &rows, err));
+        MR_TRY(hand_over(c, job, &rows, err));
+    } while (mr_flow_pending(&c->ordered_flow));
+    job->row_count = rows + job->filtered + job->deduplicated;
+    if (destination->encode == NULL) return MR_OK;
+    if (destination->finish_piece != NULL) {
+        const mr_code rc = destination->finish_piece(c->lane.destination_lane, job, &job->error);
+        if (rc != MR_OK) return fail_with(job, rc, err);
+    }
+    return give(c, job, err);
 }
 
 static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
@@ -243,13 +319,11 @@ static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
     const mr_destination_ops *destination = c->config->destination;
     const uint32_t refused = job->refused.count;
     if (job->code != MR_OK) return fail_in_piece(job, err);
-    if (must_drop(c))
-        drop(c, job);
-    else
+    if (c->ordered != NULL) {
+        MR_TRY(deliver_in_order(c, job, err));
+    } else {
         MR_TRY(give(c, job, err));
-    if (destination->encode == NULL) {
-        mr_job_place_refused(job, refused);
-        MR_TRY(mr_job_keep_fields(job, &job->refused, refused, err));
+        if (destination->encode == NULL) MR_TRY(place_refused(job, refused, err));
     }
     MR_TRY(continue_held(c, job, err));
     account(c, job);
@@ -269,7 +343,7 @@ static mr_code deliver(mr_collector *c, mr_job *job, mr_error *err)
     MR_TRY(deliver_part(c, job, err));
     while (!job->done && rows_left(c) > 0 && !mr_collector_rejects_exceeded(c, err)) {
         mr_lane_next_part(job);
-        mr_lane_work(&c->lane, job, rows_left(c));
+        mr_lane_work(&c->lane, job, lane_limit(c));
         MR_TRY(deliver_part(c, job, err));
     }
     return job->from_batch ? MR_OK : keep_tail(&c->place, job, err);
@@ -328,7 +402,7 @@ static mr_code try_seam(mr_collector *c, mr_job *job, bool *out_right, mr_error 
     seam->file_name = job->file_name;
     seam->born_ns = job->born_ns;
     seam->begin_state = seam->state = place->state;
-    mr_lane_work(&c->lane, seam, rows_left(c));
+    mr_lane_work(&c->lane, seam, lane_limit(c));
     *out_right = seam->code == MR_OK && seam->done && seam->at == seam->bytes.len &&
                  same_state(seam->state, job->begin_state);
     if (!*out_right) return MR_OK;
@@ -350,7 +424,7 @@ static mr_code read_whole(mr_collector *c, mr_job *job, mr_error *err)
     job->offset = place->offset;
     empty_carry(place);
     mr_lane_unread(job, 0, place->state);
-    mr_lane_work(&c->lane, job, rows_left(c));
+    mr_lane_work(&c->lane, job, lane_limit(c));
     return deliver(c, job, err);
 }
 
@@ -380,7 +454,7 @@ mr_code mr_collector_take(mr_collector *c, mr_job *job, mr_error *err)
     if (job->from_batch) {
         /* With a limit the lanes leave these alone: a batch of the source's cannot be made again.
          */
-        if (!c->threaded || c->config->limit != 0) mr_lane_work(&c->lane, job, rows_left(c));
+        if (!c->threaded || c->config->limit != 0) mr_lane_work(&c->lane, job, lane_limit(c));
         MR_TRY(deliver(c, job, err));
     } else {
         MR_TRY(take_text(c, job, err));

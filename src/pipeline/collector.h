@@ -36,10 +36,12 @@ typedef struct mr_collector {
     mr_reject held;
     mr_buffer held_raw;
     mr_slice held_name;
-    mr_error exceeded;     /* names it */
-    uint64_t offered;      /* rows that the destination has been shown */
-    bool rejects_exceeded; /* one more reject than max_rejects has been met */
-    bool threaded;         /* lanes have read the pieces already */
+    mr_error exceeded;      /* names it */
+    uint64_t offered;       /* rows that the destination has been shown */
+    bool rejects_exceeded;  /* one more reject than max_rejects has been met */
+    bool threaded;          /* lanes have read the pieces already */
+    mr_chain_lane *ordered; /* steps that are done here, in order */
+    mr_flow ordered_flow;
 } mr_collector;
 
 MR_NODISCARD mr_code mr_collector_open(mr_collector *collector, const mr_engine_config *config,

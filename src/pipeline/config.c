@@ -19,6 +19,8 @@ mr_code mr_config_init(mr_pipeline_config *config, mr_arena *arena, mr_error *er
     mr_endpoint_init(&config->destination, "destination", arena);
     mr_endpoint_init(&config->csv, "csv section", arena);
     mr_endpoint_init(&config->json, "json section", arena);
+    mr_steps_init(&config->steps, arena);
+    mr_steps_init(&config->flag_steps, arena);
     return mr_options_init(&config->options, "pipeline", mr_config_table, config, arena, err);
 }
 
@@ -26,6 +28,13 @@ mr_code mr_config_set(mr_pipeline_config *config, const char *key, mr_slice valu
                       mr_option_from from, mr_error *err)
 {
     return mr_options_set(&config->options, mr_slice_text(key), value, from, err);
+}
+
+mr_code mr_config_add_step(mr_pipeline_config *config, mr_step_kind kind, mr_slice text,
+                           const char *where, mr_error *err)
+{
+    return kind == MR_STEP_FILTER ? mr_steps_add_filter(&config->flag_steps, text, where, err)
+                                  : mr_steps_add_map(&config->flag_steps, text, where, err);
 }
 
 mr_code mr_config_note_add(mr_pipeline_config *config, bool warning, mr_error *err,
@@ -257,6 +266,8 @@ static mr_code load_end_key(const loader *l, mr_endpoint *end, const mr_node_ent
 {
     const mr_node *value = e->value;
     if (mr_node_is_null(value) || is_meta_key(e->key)) return MR_OK;
+    if (mr_slice_is(e->key, "transforms"))
+        return mr_steps_load(&l->config->steps, l->tree, value, err);
     if (mr_slice_is(e->key, "type") || mr_slice_is(e->key, "connector"))
         return set_connector(l, end, e, err);
     if (mr_slice_is(e->key, "name")) {
@@ -331,6 +342,8 @@ static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *
     if (mr_slice_is(e->key, "schema") && e->value->kind != MR_NODE_SCALAR)
         return mr_declared_from_tree(&l->config->declared, l->tree, e->value, l->config->arena,
                                      err);
+    if (mr_slice_is(e->key, "transforms"))
+        return mr_steps_load(&l->config->steps, l->tree, e->value, err);
     return load_key(l, NULL, e, err);
 }
 
@@ -512,6 +525,26 @@ static mr_code derive_metrics(mr_pipeline_config *config, mr_error *err)
                                                          : mr_arena_fail(config->arena, err);
 }
 
+/* After the steps of the file come those of flags, then select, then rename. */
+static mr_code gather_steps(mr_pipeline_config *config, mr_error *err)
+{
+    const char *select = mr_options_state(&config->options, "select")->where,
+               *rename = mr_options_state(&config->options, "rename")->where;
+    mr_step *step;
+    MR_TRY(mr_steps_join(&config->steps, &config->flag_steps, err));
+    if (config->select.count > 0)
+        MR_TRY(mr_steps_add(&config->steps, MR_STEP_SELECT, select, &step, err));
+    for (uint32_t i = 0; i < config->select.count; i++)
+        MR_TRY(mr_step_add_part(&config->steps, step, mr_slice_text(config->select.items[i]),
+                                MR_SLICE(""), select, err));
+    if (config->rename.count > 0)
+        MR_TRY(mr_steps_add(&config->steps, MR_STEP_RENAME, rename, &step, err));
+    for (uint32_t i = 0; i < config->rename.count; i++)
+        MR_TRY(mr_step_add_part(&config->steps, step, mr_slice_text(config->rename.items[i].key),
+                                mr_slice_text(config->rename.items[i].value), rename, err));
+    return MR_OK;
+}
+
 mr_code mr_config_finish(mr_pipeline_config *config, unsigned needs, mr_error *err)
 {
     const uint32_t cpus = cpu_count();
@@ -522,6 +555,7 @@ mr_code mr_config_finish(mr_pipeline_config *config, unsigned needs, mr_error *e
         config->declared = (mr_declared){0};
         MR_TRY(mr_declared_from_text(&config->declared, config->schema_text, config->arena, err));
     }
+    MR_TRY(gather_steps(config, err));
     if ((needs & MR_CONFIG_SOURCE) != 0) MR_TRY(finish_end(config, &config->source, err));
     if ((needs & MR_CONFIG_DESTINATION) != 0) {
         MR_TRY(translate_advanced(config, err));

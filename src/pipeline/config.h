@@ -23,6 +23,7 @@
 #include "pipeline/declared.h"
 #include "pipeline/endpoint.h"
 #include "remote/breaker.h"
+#include "transform/step.h"
 
 #define MR_CONFIG_STREAMING_BATCH_MAX  10000 /* larger batches contradict streaming_mode */
 #define MR_CONFIG_STREAMING_BATCH_SIZE 1000  /* used instead when that is allowed */
@@ -176,6 +177,8 @@ typedef struct mr_pipeline_config {
     bool enable_upsert;
 
     mr_option_list plugins; /* paths; loaded when they are read */
+    mr_steps steps;         /* of the file; after mr_config_finish() those of flags, too */
+    mr_steps flag_steps;    /* --filter and --map in their order */
     mr_option_list select;  /* columns kept, in this order; none = all */
     mr_option_map rename;   /* old name -> new name */
     uint64_t limit;         /* records; 0 = all */
@@ -202,6 +205,10 @@ MR_NODISCARD mr_code mr_config_init(mr_pipeline_config *config, mr_arena *arena,
 /* Sets a key of mr_config_table. */
 MR_NODISCARD mr_code mr_config_set(mr_pipeline_config *config, const char *key, mr_slice value,
                                    mr_option_from from, mr_error *err);
+
+/* Adds a step of a flag: `kind` is MR_STEP_FILTER or MR_STEP_MAP. */
+MR_NODISCARD mr_code mr_config_add_step(mr_pipeline_config *config, mr_step_kind kind,
+                                        mr_slice text, const char *where, mr_error *err);
 
 /* Takes in a pipeline file: `source` and `destination` (a mapping or an endpoint's text) and
  * run-wide keys. */

@@ -198,11 +198,10 @@ MR_TEST(wrong_files_are_refused_with_their_place)
          "p.yaml:1:40: columns: expected a plain value"},
         {"source: {type: csv, path: a, x: {y: {z: 1}}}\n",
          "p.yaml:1:37: x: expected a plain value"},
-        {"transforms: [{filter: 'a > 1'}]\n",
-         "p.yaml:1:13: transforms: not supported yet: use select, rename, limit and sample; "
-         "expressions are not built in this version"},
-        {"filter: a > 1\n",
-         "p.yaml:1:9: filter: not supported yet: expressions are not built in this version"},
+        {"transforms: [{filtre: .a > 1}]\n",
+         "p.yaml:1:15: unknown step 'filtre'; did you mean 'filter'?"},
+        {"filter: .a > 1\n",
+         "p.yaml:1:9: filter: not supported yet: write it as a step of transforms"},
         {"schema: {a: inte}\n",
          "p.yaml:1:13: schema: there is no type 'inte'; did you mean 'int'? (bool, int, decimal, "
          "float, number, date, time, timestamp, uuid, string, bytes, json)"},

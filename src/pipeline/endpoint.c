@@ -18,6 +18,7 @@ const mr_connector_name mr_connector_names[] = {
     {"generate", NULL, true, true, false},
     {"replay", NULL, true, true, false},
     {"null", NULL, false, true, false},
+    {"prometheus", "prom", false, true, false},
     {"postgresql", "postgres", false, false, false},
     {"postgresql_cdc", NULL, false, false, false},
     {"mysql_cdc", NULL, false, false, false},

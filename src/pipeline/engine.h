@@ -14,6 +14,7 @@
 #include "core/histogram.h"
 #include "pipeline/ledger.h"
 #include "pipeline/pressure.h"
+#include "transform/chain.h"
 
 #define MR_MAX_WORKERS 64
 
@@ -33,6 +34,7 @@ typedef struct mr_engine_view {
     atomic_uint_least64_t rejected;
     atomic_uint_least64_t filtered;
     atomic_uint_least64_t dropped; /* of the filtered ones, those that met full queues */
+    atomic_uint_least64_t deduplicated;
     atomic_uint_least64_t batches;
     atomic_uint_least64_t bytes_out;
     atomic_uint_least64_t by_reason[MR_REASON_COUNT];
@@ -62,15 +64,15 @@ typedef struct mr_engine_config {
     /* Lane: takes rows that do not go on out of the batch, after reading; NULL = all go on. */
     mr_code (*admit)(const void *context, mr_job *job, mr_error *err);
     const void *admit_context;
-    /* Lane: reshapes the batch after reading (select, rename); NULL = as it is. */
-    mr_code (*shape)(const void *context, mr_batch *batch, mr_error *err);
-    const void *shape_context;
     /* Collector: called before what the job carries goes to the destination; may wait. NULL = no.
      */
     mr_code (*pace)(void *context, const mr_job *job, mr_error *err);
     void *pace_context;
     uint64_t part_rows,
-        part_bytes; /* a piece is handed on in parts of about so much; 0 = large ones */
+        part_bytes;          /* a piece is handed on in parts of about so much; 0 = large ones */
+    const mr_chain *chain;   /* lane: steps done to each batch then; NULL = none */
+    const mr_chain *ordered; /* collector: further steps that need the records in order, and all
+                                behind them; NULL = none */
     /* Collector: quarantine. Places in the reject are absolute by now. */
     mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, mr_error *err);
     void *reject_context;

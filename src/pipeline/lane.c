@@ -20,7 +20,7 @@ mr_code mr_lane_open(mr_lane *lane, const mr_engine_config *config, mr_error *er
         lane->destination_open = true;
         MR_TRY(destination->lane_open(config->destination_state, lane->destination_lane, err));
     }
-    return MR_OK;
+    return config->chain != NULL ? mr_chain_lane_open(config->chain, &lane->chain, err) : MR_OK;
 }
 
 void mr_lane_close(mr_lane *lane)
@@ -31,6 +31,7 @@ void mr_lane_close(mr_lane *lane)
         lane->config->destination->lane_close(lane->destination_lane);
     mr_mem_free(lane->source_lane);
     mr_mem_free(lane->destination_lane);
+    mr_chain_lane_close(lane->chain);
     *lane = (mr_lane){0};
 }
 
@@ -65,20 +66,21 @@ void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state)
     job->result = job->accounted = (mr_text_result){0};
     job->start = job->at = start;
     job->begin_state = job->state = state;
-    job->row_count = job->encoded_rows = job->filtered = job->offered = 0;
+    job->row_count = job->encoded_rows = job->filtered = job->deduplicated = job->offered = 0;
     job->error_line = 0;
     job->code = MR_OK;
-    job->done = job->unguessed = false;
+    job->done = job->read_done = job->unguessed = false;
+    mr_flow_reset(&job->flow);
 }
 
 void mr_lane_next_part(mr_job *job)
 {
     mr_reject_list_reset(&job->rejects);
     mr_reject_list_reset(&job->refused);
-    mr_arena_reset(&job->notes);
+    if (!mr_flow_pending(&job->flow)) mr_arena_reset(&job->notes); /* rejects may wait there */
     mr_buffer_reset(&job->encoded);
     mr_buffer_reset(&job->packed);
-    job->row_count = job->encoded_rows = job->filtered = job->offered = 0;
+    job->row_count = job->encoded_rows = job->filtered = job->deduplicated = job->offered = 0;
 }
 
 /* Numbers of the lists' entries before the work on the batch began. */
@@ -101,18 +103,26 @@ static void cut_list(mr_reject_list *list, uint32_t count)
     list->items.len = count * sizeof(mr_reject);
 }
 
+/* The counts may come to less than nothing in a part whose rows earlier parts have counted already:
+ * then they are taken back from the ledger, whose sums wrap the same way. */
 static void cut_dropped(mr_job *job, uint64_t last)
 {
-    const uint32_t *dropped = (const uint32_t *)(const void *)job->dropped.ptr;
+    const mr_dropped_row *dropped = (const mr_dropped_row *)(const void *)job->dropped.ptr;
     const size_t count = job->dropped.len / sizeof *dropped;
-    for (size_t i = 0; i < count; i++)
-        job->filtered -= job->batch.origin.record + dropped[i] > last;
+    for (size_t i = 0; i < count; i++) {
+        if (job->batch.origin.record + dropped[i].record <= last) continue;
+        if (dropped[i].duplicate)
+            job->deduplicated--;
+        else
+            job->filtered--;
+    }
 }
 
 /* The batch's first `rows` rows are all that is wanted. The records behind them are as good as
  * never read: neither they nor what was rejected or filtered among them counts. */
 static void cut_at_limit(mr_job *job, uint32_t rows, counts before)
 {
+    mr_flow_reset(&job->flow);
     const uint64_t last = job->batch.origin.record + job->batch.row_record[rows - 1];
     mr_reject_list_sort(&job->rejects, before.rejects);
     mr_reject_list_sort(&job->refused, before.refused);
@@ -124,23 +134,38 @@ static void cut_at_limit(mr_job *job, uint32_t rows, counts before)
     job->done = true;
 }
 
-/* Reads a batch and takes out what does not go on. */
-static mr_code take_batch(mr_lane *lane, mr_job *job, uint64_t *row_limit)
+void mr_lane_cut(mr_job *job, uint32_t rows)
+{
+    cut_at_limit(job, rows, (counts){0, 0});
+}
+
+static mr_code read_batch(mr_lane *lane, mr_job *job)
 {
     const mr_engine_config *config = lane->config;
-    const counts before = {job->rejects.count, job->refused.count};
-    const uint64_t filtered = job->filtered;
+    const uint32_t rejects = job->rejects.count;
     mr_buffer_reset(&job->dropped);
     if (job->from_batch)
         job->done = true;
     else
         MR_TRY(config->source->read(lane->source_lane, job, &job->error));
-    MR_TRY(mr_job_keep_fields(job, &job->rejects, before.rejects, &job->error));
-    if (config->admit != NULL && !job->shaped)
-        MR_TRY(config->admit(config->admit_context, job, &job->error));
-    if (config->shape != NULL && !job->shaped)
-        MR_TRY(config->shape(config->shape_context, &job->batch, &job->error));
-    job->shaped = job->from_batch;
+    job->read_done = job->done;
+    MR_TRY(mr_job_keep_fields(job, &job->rejects, rejects, &job->error));
+    if (config->admit == NULL || job->stepped) return MR_OK;
+    return config->admit(config->admit_context, job, &job->error);
+}
+
+/* Reads a batch, or goes on with what steps have of an earlier one, and takes out what does not go
+ * on. */
+static mr_code take_batch(mr_lane *lane, mr_job *job, uint64_t *row_limit)
+{
+    const counts before = {job->rejects.count, job->refused.count};
+    const uint64_t filtered = job->filtered;
+    const bool pending = mr_flow_pending(&job->flow);
+    if (!pending) MR_TRY(read_batch(lane, job));
+    if (lane->chain != NULL && (pending || !job->stepped))
+        MR_TRY(mr_lane_step(lane->chain, job, &job->flow, &job->error));
+    job->stepped = job->from_batch;
+    job->done = job->read_done && !mr_flow_pending(&job->flow);
     if (job->batch.row_count >= *row_limit) cut_at_limit(job, (uint32_t)*row_limit, before);
     *row_limit -= job->batch.row_count;
     job->offered += job->batch.row_count;
@@ -149,7 +174,31 @@ static mr_code take_batch(mr_lane *lane, mr_job *job, uint64_t *row_limit)
     return MR_OK;
 }
 
-static mr_code encode(mr_lane *lane, mr_job *job)
+static mr_code place(void *context, uint32_t from, mr_error *err)
+{
+    mr_job *job = context;
+    mr_job_place_refused(job, from);
+    return mr_job_keep_fields(job, &job->refused, from, err);
+}
+
+static mr_code drop(void *context, const uint8_t *keep, bool duplicates, mr_error *err)
+{
+    return mr_job_drop(context, keep, duplicates, err);
+}
+
+mr_code mr_lane_step(mr_chain_lane *chain, mr_job *job, mr_flow *flow, mr_error *err)
+{
+    mr_chain_io io = {.batch = &job->batch,
+                      .flow = flow,
+                      .rejects = &job->rejects,
+                      .refused = &job->refused,
+                      .place = place,
+                      .drop = drop,
+                      .context = job};
+    return mr_flow_pending(flow) ? mr_chain_next(chain, &io, err) : mr_chain_begin(chain, &io, err);
+}
+
+mr_code mr_lane_encode(mr_lane *lane, mr_job *job)
 {
     const uint32_t from = job->refused.count;
     MR_TRY(lane->config->destination->encode(lane->destination_lane, job, &job->error));
@@ -168,10 +217,10 @@ static bool part_is_full(const mr_engine_config *config, const mr_job *job)
 static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
 {
     const mr_engine_config *config = lane->config;
-    const bool encodes = config->destination->encode != NULL;
+    const bool encodes = config->destination->encode != NULL && config->ordered == NULL;
     do {
         MR_TRY(take_batch(lane, job, &row_limit));
-        if (encodes) MR_TRY(encode(lane, job));
+        if (encodes) MR_TRY(mr_lane_encode(lane, job));
     } while (!job->done && encodes && !part_is_full(config, job));
     if (encodes && config->destination->finish_piece != NULL)
         return config->destination->finish_piece(lane->destination_lane, job, &job->error);

@@ -15,6 +15,7 @@ typedef struct mr_lane {
     void *source_lane;
     void *destination_lane;
     bool source_open, destination_open;
+    mr_chain_lane *chain;
 } mr_lane;
 
 MR_NODISCARD mr_code mr_lane_open(mr_lane *lane, const mr_engine_config *config, mr_error *err);
@@ -29,6 +30,16 @@ bool mr_lane_guess(mr_lane *lane, mr_job *job);
 
 /* Forgets what was made of the piece, to read it from `start` in `state`. */
 void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state);
+
+/* Does `chain` to the job's batch, or goes on with what the job's flow holds. */
+MR_NODISCARD mr_code mr_lane_step(mr_chain_lane *chain, mr_job *job, mr_flow *flow, mr_error *err);
+
+/* Encodes the job's batch, and says where the rows come from that could not be. */
+MR_NODISCARD mr_code mr_lane_encode(mr_lane *lane, mr_job *job);
+
+/* Shortens the batch to its first `rows` rows; what is behind them, in all lists of the part, is as
+ * good as never read. */
+void mr_lane_cut(mr_job *job, uint32_t rows);
 
 /* Empties what the last part gave, to go on at job->at. */
 void mr_lane_next_part(mr_job *job);

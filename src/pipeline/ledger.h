@@ -3,7 +3,7 @@
  * pipeline/ledger.h - what became of every record. A run may only say "done" when nothing is
  * missing:
  *
- *     read = written + rejected + filtered + deduplicated
+ *     read = written + rejected + filtered + deduplicated + aggregated
  *
  * Each term is counted where it happens: read by the reader, written by the destination, the others
  * by whoever set the record aside.
@@ -20,6 +20,7 @@ typedef struct mr_ledger {
     uint64_t rejected;
     uint64_t filtered;
     uint64_t deduplicated;
+    uint64_t aggregated; /* records less the groups that an aggregate made of them */
     uint64_t by_reason[MR_REASON_COUNT];
     uint64_t blank_lines;
     uint64_t duplicate_keys;

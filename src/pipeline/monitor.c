@@ -661,6 +661,8 @@ mr_code mr_monitor_open(mr_monitor *m, mr_run *run, mr_slice address, mr_error *
     MR_TRY(mr_process_metrics(m->metrics, err));
     for (size_t i = 0; i < MR_COUNT_OF(families); i++)
         MR_TRY(declare(m, &families[i], err));
+    if (run->destination->show_metrics != NULL)
+        MR_TRY(run->destination->show_metrics(run->destination_state, m->metrics, err));
     const mr_code rc = serve(m, address, err);
     return rc == MR_OK ? MR_OK : (mr_error_prefix(err, "--metrics"), rc);
 }

@@ -4,6 +4,7 @@
 #include <stdio.h>
 
 #include "core/json.h"
+#include "pipeline/run_steps.h"
 
 #define MAX_ORIGIN_BYTES ((size_t)32 << 20)
 
@@ -52,6 +53,8 @@ static bool knows_types(const mr_run *run)
         return true;
     const bool typed = (run->source->abilities(run->source_state) & MR_CAP_TYPED) != 0;
     if (typed) return run->source->read == NULL;
+    if (mr_run_steps_compute(run))
+        return run->declared_all; /* what was found is behind the steps */
     return run->declared_all || (run->discovered && run->exact);
 }
 

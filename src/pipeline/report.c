@@ -52,6 +52,7 @@ static void put_counts(mr_json_out *json, const mr_report *r)
         {"rejected", r->ledger.rejected},
         {"filtered", r->ledger.filtered},
         {"deduplicated", r->ledger.deduplicated},
+        {"aggregated", r->ledger.aggregated},
         {"blank_lines", r->ledger.blank_lines},
         {"bytes_in", r->bytes_in},
         {"bytes_out", r->bytes_out},
@@ -193,6 +194,12 @@ mr_code mr_report_text(const mr_report *r, mr_buffer *out, mr_error *err)
         human_rate(rate, rate_of(r)), (double)r->max_rss_bytes / 1e6));
     if (r->ledger.filtered > 0)
         MR_TRY(mr_buffer_printf(out, err, "  %s filtered\n", grouped(read, r->ledger.filtered)));
+    if (r->ledger.deduplicated > 0)
+        MR_TRY(
+            mr_buffer_printf(out, err, "  %s duplicates\n", grouped(read, r->ledger.deduplicated)));
+    if (r->ledger.aggregated > 0)
+        MR_TRY(mr_buffer_printf(out, err, "  %s went into groups with others\n",
+                                grouped(read, r->ledger.aggregated)));
     if (r->ledger.blank_lines > 0)
         MR_TRY(mr_buffer_printf(out, err, "  %s blank lines skipped\n",
                                 grouped(read, r->ledger.blank_lines)));

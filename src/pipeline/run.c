@@ -6,6 +6,7 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "pipeline/origin.h"
+#include "pipeline/run_steps.h"
 
 #define NS_PER_SECOND 1000000000.0
 
@@ -122,6 +123,7 @@ static mr_connector_env make_env(mr_run *run, const mr_endpoint *end, const void
         .lossy = c->lossy == MR_LOSSY_ALLOW,
         .in_place = c->in_place,
         .only_look = run->destination == NULL,
+        .shows_metrics = c->observability.metrics_address != NULL,
         .cancelled = &run->stop,
         .deadline_ns = run->deadline_ns,
         .warn = run->warn,
@@ -262,7 +264,9 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     if (to_somewhere && rejects == NULL) return mr_arena_fail(run->arena, err);
     mr_quarantine_init(&run->quarantine, rejects, config->reliability.dead_letter_max,
                        config->reliability.dead_letter_rotate);
-    return MR_OK;
+    const bool typed = (run->source->abilities(run->source_state) & MR_CAP_TYPED) != 0;
+    const bool grows = (run->source->abilities(run->source_state) & MR_CAP_GROWS) != 0;
+    return mr_run_make_steps(run, run->source->schema(run->source_state), !grows, typed, err);
 }
 
 /* What the ends themselves can tell without being opened. */
@@ -289,7 +293,10 @@ mr_code mr_run_check(mr_pipeline_config *config, mr_error *err)
     MR_TRY(refuse_same_file(run, err));
     MR_TRY(set_source(run, run->destination->options, err));
     MR_TRY(set_destination(run, run->source->options, err));
-    return validate(run, err);
+    const bool typed = (run->source->capabilities & MR_CAP_TYPED) != 0;
+    const mr_code rc = mr_run_make_steps(run, NULL, false, typed, err);
+    mr_stages_done(&run->stages);
+    return rc == MR_OK ? validate(run, err) : rc;
 }
 
 void mr_run_cancel(mr_run *run)
@@ -306,6 +313,9 @@ void mr_run_close(mr_run *run)
         run->destination->close != NULL)
         run->destination->close(run->destination_state);
     if (run->holds) mr_hold_close(&run->hold);
+    for (uint32_t i = 0; i < MR_STAGES_MAX; i++)
+        mr_groups_close(&run->groups[i]);
+    mr_stages_done(&run->stages);
     mr_discovery_done(&run->discovery);
     mr_quarantine_close(&run->quarantine);
     run->source = NULL;
@@ -417,12 +427,28 @@ static bool lacks_types(const mr_schema *schema)
     return false;
 }
 
+/* Behind steps that compute, what they know of the columns counts. */
+static bool must_discover_behind(const mr_run *run, uint32_t wants)
+{
+    const mr_columns *out = &run->stages.items[0].out;
+    if (run->stages.count > 1) return false; /* the groups themselves are looked at, in time */
+    if ((wants & MR_CAP_COLUMNS) != 0 && !out->known) return true;
+    bool untyped = !out->known && run->chain_env.all_untyped, unknown = !out->known;
+    for (uint32_t i = 0; i < out->schema.field_count; i++) {
+        untyped = untyped || out->untyped[i];
+        unknown = unknown || out->schema.fields[i].type == MR_TYPE_NULL;
+    }
+    if ((wants & MR_CAP_DECLARES) != 0 && unknown) return true;
+    return (wants & MR_CAP_TYPED) != 0 && untyped && run->config->infer.kind != MR_INFER_OFF;
+}
+
 static bool must_discover(const mr_run *run)
 {
     const uint32_t can = abilities(run);
     const uint32_t wants = run->destination->capabilities;
     const mr_schema *known = run->source->schema(run->source_state);
-    if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || run->shape.selects;
+    if (mr_run_steps_compute(run)) return must_discover_behind(run, wants);
+    if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || mr_run_steps_select(run);
     if ((can & MR_CAP_GROWS) != 0 && (wants & MR_CAP_COLUMNS) != 0) return true;
     if ((can & MR_CAP_TYPED) != 0) return (wants & MR_CAP_DECLARES) != 0 && lacks_types(known);
     return (can & MR_CAP_TYPED) == 0 && (wants & MR_CAP_TYPED) != 0 && !run->declared_all &&
@@ -450,6 +476,7 @@ static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
     config.destination = &mr_destination_discover;
     config.destination_state = &run->discovery;
     config.limit = limit;
+    if (mr_run_steps_compute(run)) mr_run_set_steps(run, 0, &config);
     reset_view(run);
     if (run->source->begin != NULL) MR_TRY(run->source->begin(run->source_state, !rewinds, err));
     const mr_end end = move(run, &config, "reading types", ledger, err);
@@ -457,27 +484,6 @@ static mr_code first_pass(mr_run *run, uint64_t limit, mr_error *err)
     MR_TRY(end_code(end, err));
     run->exact = limit == 0 || ledger->written < limit;
     return MR_OK;
-}
-
-/* All columns of a source whose records may bring further ones, so that each batch has all of them
- * in one order. */
-static mr_code select_all(mr_run *run, const mr_schema *known, mr_option_list *out, mr_error *err)
-{
-    const char **names = mr_arena_take(run->arena, sizeof *names * (known->field_count + 1));
-    if (names == NULL) return mr_arena_fail(run->arena, err);
-    for (uint32_t i = 0; i < known->field_count; i++)
-        names[i] = known->fields[i].name.ptr;
-    *out = (mr_option_list){.items = names, .count = known->field_count};
-    return MR_OK;
-}
-
-static mr_code shape_known(mr_run *run, const mr_schema *known, mr_error *err)
-{
-    const mr_pipeline_config *c = run->config;
-    mr_option_list select = c->select;
-    const bool grows = (abilities(run) & MR_CAP_GROWS) != 0;
-    if (grows && known != NULL && select.count == 0) MR_TRY(select_all(run, known, &select, err));
-    return mr_shape_make(&run->shape, &select, &c->rename, known, run->arena, &run->schema, err);
 }
 
 /* Before anything is looked at: `known` (may be NULL) with the types that the user declares. They
@@ -506,32 +512,44 @@ static mr_code declare(mr_run *run, const mr_schema **known, mr_error *err)
     return MR_OK;
 }
 
+/* What was found is the source's, unless steps compute with its values: then it is what leaves
+ * them.
+ */
+static mr_code use_discovery(mr_run *run, mr_error *err)
+{
+    const mr_schema *known = &run->discovery.schema;
+    const bool rewinds = (abilities(run) & MR_CAP_REWIND) != 0;
+    run->discovered = true;
+    if (mr_run_steps_compute(run))
+        return mr_run_use_found(run, &run->discovery, !rewinds || !run->exact, err);
+    if (run->source->set_schema != NULL)
+        MR_TRY(run->source->set_schema(run->source_state, known, run->discovery.columns, run->exact,
+                                       err));
+    if (run->source->schema(run->source_state) != NULL)
+        known = run->source->schema(run->source_state);
+    return mr_run_make_steps(run, known, true, true, err);
+}
+
 mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
 {
     const mr_schema *known = run->source->schema(run->source_state);
     MR_TRY(declare(run, &known, err));
     const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
     const bool grows = (abilities(run) & MR_CAP_GROWS) != 0;
-    MR_TRY(shape_known(run, grows ? NULL : known, err));
-    const bool complete = run->declared_all || (known != NULL && typed && !lacks_types(known));
-    if (always ? !complete : must_discover(run)) {
-        MR_TRY(mr_discovery_init(&run->discovery, run->arena, known, err));
+    MR_TRY(mr_run_make_steps(run, known, !grows, typed || run->declared_all, err));
+    const bool computes = mr_run_steps_compute(run);
+    const bool complete =
+        !computes && (run->declared_all || (known != NULL && typed && !lacks_types(known)));
+    if (always ? !complete && run->stages.count == 1 : must_discover(run)) {
+        MR_TRY(mr_discovery_init(&run->discovery, run->arena, computes ? NULL : known, err));
         run->discovery.typed = typed;
         MR_TRY(first_pass(run, sample_size(run, sample), err));
         mr_discovery_finish(&run->discovery);
-        MR_TRY(mr_declared_apply(&run->config->declared, false, &run->discovery.schema, err));
-        run->discovered = true;
-        known = &run->discovery.schema;
-        if (run->source->set_schema != NULL)
-            MR_TRY(run->source->set_schema(run->source_state, &run->discovery.schema,
-                                           run->discovery.columns, run->exact, err));
-        if (run->source->schema(run->source_state) != NULL)
-            known = run->source->schema(run->source_state);
-        MR_TRY(shape_known(run, known, err));
-    } else if (grows) {
-        MR_TRY(shape_known(run, known, err));
+        if (!computes)
+            MR_TRY(mr_declared_apply(&run->config->declared, false, &run->discovery.schema, err));
+        MR_TRY(use_discovery(run, err));
     }
-    return MR_OK;
+    return grows && !computes ? mr_run_conform(run, err) : MR_OK;
 }
 
 /* --- executing
@@ -604,13 +622,6 @@ static mr_engine_config destination_config(mr_run *run)
     return config;
 }
 
-static void shape_it(mr_run *run, mr_engine_config *config)
-{
-    if (mr_shape_is_identity(&run->shape)) return;
-    config->shape = mr_shape_apply;
-    config->shape_context = &run->shape;
-}
-
 static void admit_them(mr_run *run, mr_engine_config *config)
 {
     const mr_pipeline_config *c = run->config;
@@ -650,7 +661,7 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     run->onward.limit = 0;
     run->onward.drops = false; /* it can always wait */
     config->pace = NULL;       /* what leaves the store is paced, not what enters it */
-    run->onward.shape = NULL;
+    run->onward.chain = run->onward.ordered = NULL;
     run->onward.admit = NULL;
     run->onward.tick = tick_draining;
     run->onward.view = &run->onward_view;
@@ -683,12 +694,13 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
 {
     mr_engine_config config = destination_config(run);
     config.limit = run->config->limit;
-    shape_it(run, &config);
+    mr_run_set_steps(run, 0, &config);
     admit_them(run, &config);
     if (mr_origin_write(run, &run->quarantine.origin, err) != MR_OK) return MR_END_FAILED;
     reset_view(run);
     if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
         return MR_END_FAILED;
+    if (run->stages.count > 1) return mr_run_through_groups(run, &config, move, ledger, err);
     if (run->destination->start != NULL &&
         run->destination->start(run->destination_state, &run->schema, err) != MR_OK)
         return MR_END_FAILED;

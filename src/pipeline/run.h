@@ -20,10 +20,11 @@
 #include "pipeline/admit.h"
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
+#include "pipeline/groups.h"
 #include "pipeline/hold.h"
 #include "pipeline/quarantine.h"
 #include "pipeline/report.h"
-#include "pipeline/shape.h"
+#include "pipeline/stages.h"
 
 #define MR_SAMPLE_RECORDS \
     65536 /* that decide about the types of input which cannot be read twice */
@@ -45,9 +46,11 @@ typedef struct mr_run {
     bool declared_all;   /* the user's schema says every type: nothing is left to find out */
     mr_admit admit;
     bool exact;       /* every value was looked at, not a sample */
-    mr_schema schema; /* of what reaches the destination: after select and rename */
-    mr_shape shape;
-    bool holds; /* records pass through the store */
+    mr_schema schema; /* of what reaches the destination: behind the steps */
+    mr_chain_env chain_env;
+    mr_stages stages;
+    mr_groups groups[MR_STAGES_MAX]; /* of aggregates */
+    bool holds;                      /* records pass through the store */
     mr_hold hold;
     mr_engine_config onward;
     mr_engine_view onward_view;

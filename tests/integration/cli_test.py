@@ -76,7 +76,7 @@ def unknown_verbs_flags_connectors_and_options_are_code_2_with_a_hint():
             (("preview",), ("FROM",)),
             (("run",), ()),
             (("check", "missing.yaml"), ("missing.yaml",)),
-            (("copy", "a.csv", "b.csv", "--filter", ".id > 1"), ("filter",)),
+            (("copy", "a.csv", "b.csv", "--filter", ".idd > 1"), ("filter", "idd", "did you mean 'id'")),
             (("copy", "a.csv", "b.csv", "--compression", "rar"), ("compression", "rar"))):
         result = run(*args, code=2)
         line = one_line_error(result, *parts).replace("_", "-")

@@ -193,8 +193,8 @@ def leftovers(folder="."):
 
 def balanced(summary):
     """The identity of the ledger."""
-    same(summary["read"], summary["written"] + summary["rejected"] + summary["filtered"] + summary["deduplicated"],
-         "ledger", summary)
+    parts = ("written", "rejected", "filtered", "deduplicated", "aggregated")
+    same(summary["read"], sum(summary[part] for part in parts), "ledger", summary)
     return summary
 
 

@@ -1,0 +1,431 @@
+# SPDX-License-Identifier: MIT
+"""Steps between source and destination against slow twins that do the same record by record, on random data with bad
+records in it, for every number of workers, from a file, a pipe and gzip: the same output, the same rejects."""
+import csv
+import decimal
+import fractions
+import hashlib
+import io
+import json
+import os
+import random
+import sys
+
+sys.dont_write_bytecode = True
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
+from cli import balanced, expect, gz, main, one_line_error, read, rejects, run, same, sanitized, test, write
+
+LONG = "MILLRACE_LONG" in os.environ  # all ways, more records
+ROWS = 4000 if sanitized() else 24000 if LONG else 12000  # several pieces of 512 KiB
+WAYS = [(workers, form) for workers in (1, 2, 3, 8) for form in ("file", "pipe", "gz")]
+if not LONG:
+    WAYS = [(1, "file"), (2, "file"), (3, "pipe"), (8, "file"), (2, "gz")]
+COLUMNS = ["id", "city", "kind", "price", "note", "at"]
+decimal.getcontext().prec = 200
+
+
+# --- data ---
+
+def cell(value):
+    if value is None:
+        return ""
+    if value == "" or any(c in value for c in ",\"\r\n"):
+        return '"' + value.replace('"', '""') + '"'
+    return value
+
+
+def random_price(rng):
+    kind = rng.randrange(40)
+    if kind == 0:
+        return rng.choice(["x", "n/a", "007", "1e5", "", " 5"])
+    if kind == 1:
+        return None
+    if kind == 2:
+        return str(rng.randrange(-10 ** 30, 10 ** 30))
+    scale = rng.choice([0, 0, 1, 2, 2, 2, 7])
+    number = rng.randrange(-10 ** 6, 10 ** 6)
+    if scale == 0:
+        return str(number)
+    text = "%d.%0*d" % (abs(number), scale, rng.randrange(10 ** scale))
+    return ("-" if number < 0 and float(text) != 0 else "") + text
+
+
+def random_records(seed, rows=ROWS):
+    """(records, text): a record is a dict, or None where the text holds a row with a field too few."""
+    rng = random.Random(seed)
+    cities = ["Oslo", "Rome", "San José", "", None, "a,b", 'q"q', "two\nlines"]
+    records, lines = [], [",".join(COLUMNS)]
+    for number in range(rows):
+        if rng.randrange(500) == 0:
+            records.append(None)
+            lines.append("bad,%d" % number)
+            continue
+        record = {"id": str(rng.randrange(rows // 2)), "city": rng.choice(cities),
+                  "kind": rng.choice("abc"), "price": random_price(rng),
+                  "note": "line\n" * rng.randrange(3) + "n%d" % number if rng.randrange(50) == 0 else "note %d" % number,
+                  "at": "2024-01-01T%02d:%02d:%02dZ" % (number // 3600 % 24, number // 60 % 60, number % 60)}
+        records.append(record)
+        lines.append(",".join(cell(record[name]) for name in COLUMNS))
+    return records, "\n".join(lines) + "\n"
+
+
+def csv_text(columns, records):
+    return "".join(",".join(cell(value) for value in row) + "\n"
+                   for row in [columns] + [[record[name] for name in columns] for record in records])
+
+
+def pipeline(steps, source, target="out.csv"):
+    return write("p.yaml", json.dumps({"source": source, "destination": target, "transforms": steps,
+                                       "accept_rejects": True}))
+
+
+def every_way(text, steps, target, format="csv", more=()):
+    """Runs the steps in every way and returns (output, rejects, summary), which must not differ."""
+    write("in." + format, text)
+    write("in.gz", gz(text.encode()))
+    first = None
+    for workers, form in WAYS:
+        for name in (target, target + ".rejects.jsonl"):
+            if os.path.exists(name):
+                os.remove(name)
+        source = {"file": "in." + format, "gz": format + ":in.gz", "pipe": format + ":-"}[form]
+        pipeline(steps, source, target)
+        stdin = text.encode() if form == "pipe" else b""
+        result = run("run", "p.yaml", "--workers", workers, "--summary", "json", *more, stdin=stdin,
+                     piped=form == "pipe")
+        summary = balanced(result.summary())
+        counts = {key: summary[key] for key in ("read", "written", "rejected", "filtered", "deduplicated",
+                                                "aggregated")}
+        found = (read(target).decode(), rejects(target + ".rejects.jsonl"), counts)
+        if first is None:
+            first = found
+        else:
+            for part, (got, wanted) in zip(("output", "rejects", "counts"), zip(found, first)):
+                same(got, wanted, "%s with %s workers from a %s" % (part, workers, form))
+    return first
+
+
+# --- twins ---
+
+def number_of(text):
+    """The exact value of a canonical int or decimal, else None."""
+    body = text[1:] if text.startswith("-") else text
+    whole, point, part = body.partition(".")
+    if not (whole.isascii() and whole.isdigit()) or (len(whole) > 1 and whole[0] == "0"):
+        return None
+    if point and not (part.isascii() and part.isdigit()):
+        return None
+    if len(whole + part) > 38:
+        return None
+    value = fractions.Fraction(int(whole + part), 10 ** len(part))
+    if text.startswith("-"):
+        return -value if value else None
+    return value
+
+
+def scale_of(text):
+    return len(text.partition(".")[2])
+
+
+def literal(value, scale):
+    digits = str(abs(value.numerator * 10 ** scale // value.denominator)).rjust(scale + 1, "0")
+    sign = "-" if value < 0 else ""
+    return sign + (digits[:-scale] + "." + digits[-scale:] if scale else digits)
+
+
+def order(text):
+    """Numbers before texts."""
+    value = number_of(text)
+    return (0, value, b"") if value is not None else (1, 0, text.encode())
+
+
+def shortest(value):
+    text = repr(float(value))
+    mantissa, _, exponent = text.partition("e")
+    if not exponent:
+        return text
+    return mantissa + "e" + str(int(exponent))
+
+
+def twin_aggregate(records):
+    groups, bad = {}, []
+    for record in records:
+        if record["price"] is not None and number_of(record["price"]) is None:
+            bad.append(record)
+            continue
+        key = (record["city"], record["kind"])
+        group = groups.setdefault(key, {"rows": 0, "prices": [], "notes": [], "ids": set()})
+        group["rows"] += 1
+        if record["price"] is not None:
+            group["prices"].append(record["price"])
+        group["notes"].append(record["note"])
+        group["ids"].add(record["id"])
+    made = []
+    for (city, kind), group in groups.items():
+        prices = group["prices"]
+        total = sum(number_of(p) for p in prices)
+        scale = max([scale_of(p) for p in prices], default=0)
+        mean = total / len(prices) if prices else None
+        made.append({"city": city, "kind": kind, "rows": str(group["rows"]), "priced": str(len(prices)),
+                     "total": literal(total, scale) if prices else None,
+                     "least": min(prices, key=order) if prices else None,
+                     "most": max(reversed(prices), key=order) if prices else None,
+                     "mean": shortest(mean) if prices else None,
+                     "last": max(group["notes"], key=order), "ids": str(len(group["ids"]))})
+        # of equal extremes the first one stays
+        if prices:
+            best = max(order(p) for p in prices)
+            made[-1]["most"] = next(p for p in prices if order(p) == best)
+    return made, bad
+
+
+@test
+def an_aggregate_is_what_its_twin_says():
+    records, text = random_records(1)
+    good = [record for record in records if record is not None]
+    groups, bad = twin_aggregate(good)
+    step = {"aggregate": {"by": ["city", "kind"],
+                          "values": {"rows": "count()", "priced": "count(price)", "total": "sum(price)",
+                                     "least": "min(price)", "most": "max(price)", "mean": "mean(price)",
+                                     "last": "max(note)", "ids": "count_distinct(id)"}}}
+    columns = ["city", "kind", "rows", "priced", "total", "least", "most", "mean", "last", "ids"]
+    output, refused, counts = every_way(text, [step], "out.csv")
+    same(output, csv_text(columns, groups))
+    same(len([r for r in refused if r["reason"] == "transform_error"]), len(bad))
+    same([r["stage"] for r in refused if r["reason"] == "transform_error"], ["transform"] * len(bad))
+    same([r["record"] for r in refused], sorted(r["record"] for r in refused), "rejects in the order of records")
+    same(counts["aggregated"], len(good) - len(bad) - len(groups))
+
+
+@test
+def groups_go_on_through_further_steps_and_typed_destinations():
+    _, text = random_records(2)
+    steps = [{"select": ["city", "kind", "id"]}, {"aggregate": {"by": ["city", "kind"], "values": {"n": "count()"}}},
+             {"aggregate": {"by": "kind", "values": {"cities": "count()", "records": "sum(n)", "most": "max(n)"}}},
+             {"rename": {"records": "r"}}]
+    output, _, counts = every_way(text, steps, "out.jsonl")
+    lines = [json.loads(line) for line in output.splitlines()]
+    records = [record for record in random_records(2)[0] if record is not None]
+    for line in lines:
+        mine = [record["city"] for record in records if record["kind"] == line["kind"]]
+        same(line, {"kind": line["kind"], "cities": len(set(mine)), "r": len(mine),
+                    "most": max(mine.count(city) for city in set(mine))})
+    same(sum(line["r"] for line in lines), len(records))
+    same(counts["written"], len(lines))
+
+
+def twin_dedupe(records, columns, window=None):
+    kept, firsts = [], {}
+    for number, record in enumerate(records):
+        key = tuple(record[name] for name in columns)
+        first = firsts.get(key)
+        if first is not None and (window is None or number - first < window):
+            continue
+        firsts[key] = number
+        kept.append(record)
+    return kept
+
+
+@test
+def of_records_with_one_key_the_first_stays():
+    records, text = random_records(3)
+    good = [record for record in records if record is not None]
+    for columns, window in ((["id"], None), (["city", "price"], None), (["id", "kind"], 1000), (["kind"], 2), (["id"], 1)):
+        kept = twin_dedupe(good, columns, window)
+        step = {"dedupe": {"by": columns, **({"window": window} if window else {})}}
+        output, _, counts = every_way(text, [step], "out.csv")
+        same(output, csv_text(COLUMNS, kept), columns, window)
+        same(counts["deduplicated"], len(good) - len(kept))
+
+
+@test
+def a_window_of_time_is_measured_by_a_column():
+    lines = ["k,t", "a,2024-01-01T00:00:00Z", "a,2024-01-01T00:09:59.5Z", "a,2024-01-01T00:10:00.0Z",
+             "b,2024-01-01T00:10:01Z", "a,2024-01-01T00:10:01Z", "a,2024-01-01T01:20:00+01:00", "b,soon", "b,",
+             "b,2024-01-02"]
+    steps = [{"dedupe": {"by": "k", "window": "10m", "time": "t"}}]
+    output, refused, counts = every_way("\n".join(lines) + "\n", steps, "out.csv")
+    same(output.splitlines(), ["k,t", "a,2024-01-01T00:00:00Z", "b,2024-01-01T00:10:01Z", "a,2024-01-01T00:10:01Z",
+                               "b,2024-01-02"])
+    same([(r["line"], r["field"]) for r in refused], [(8, "t"), (9, "t")])
+    same(counts["deduplicated"], 3)
+
+
+@test
+def dedupe_says_when_its_memory_is_full():
+    write("in.csv", "id\n" + "\n".join("key-%030d" % n for n in range(60000)) + "\n")
+    pipeline([{"dedupe": {"by": "id", "memory": "1MiB"}}], "in.csv")
+    one_line_error(run("run", "p.yaml", code=1), "memory of dedupe, 1 MiB", "distinct keys")
+    same(os.path.exists("out.csv"), False)
+    pipeline([{"aggregate": {"by": "id", "max_groups": 1000}}], "in.csv")
+    one_line_error(run("run", "p.yaml", code=1), "p.yaml:1:", "more than 1000 groups (max_groups of aggregate)")
+    same(os.path.exists("out.csv"), False)
+
+
+@test
+def columns_are_moved_and_masked_as_the_twin_does():
+    records, text = random_records(4)
+    steps = [{"drop": "at"}, {"rename": {"id": "kind", "kind": "id"}}, {"mask": {"columns": "city", "method": "keep_first",
+                                                                                "keep": 2}},
+             {"mask": {"columns": ["price"], "method": "hash", "salt": "pepper"}},
+             {"mask": {"columns": "note", "method": "redact", "with": "-"}}, {"select": ["kind", "id", "city", "price", "note"]}]
+    wanted = []
+    for record in records:
+        if record is None:
+            continue
+        city, price = record["city"], record["price"]
+        wanted.append({"kind": record["id"], "id": record["kind"],
+                       "city": None if city is None else city[:2] + "*" * max(len(city) - 2, 0),
+                       "price": None if price is None else hashlib.sha256(("pepper" + price).encode()).hexdigest(),
+                       "note": "-"})
+    output, _, _ = every_way(text, steps, "out.csv")
+    same(output, csv_text(["kind", "id", "city", "price", "note"], wanted))
+
+
+# --- JSON ---
+
+def random_json(seed, rows=ROWS // 4):
+    rng = random.Random(seed)
+
+    def value(depth):
+        kind = rng.randrange(9 if depth else 6)
+        if kind < 3:
+            return rng.choice([1, -5, 12345678901234567890, 1.5, "x", "tab\tquote\"", "é", True, False, None, ""])
+        if kind < 6:
+            return rng.randrange(100)
+        if kind == 6:
+            return [value(0) for _ in range(rng.randrange(4))]
+        return {rng.choice("abcd"): value(depth - 1) for _ in range(rng.randrange(3))}
+
+    records = []
+    for number in range(rows):
+        record = {"id": number, "a": value(3)}
+        if rng.randrange(3):
+            record["tags"] = [value(1) for _ in range(rng.choice([0, 1, 2, 3, 30]))] if rng.randrange(5) else value(1)
+        record["end"] = rng.randrange(1000)
+        records.append(record)
+    return records
+
+
+def twin_flatten(record, name, depth=0, joint="."):
+    """Members of nested objects at the place of the object; what is no object, or empty, stays behind them."""
+    def walk(path, value, level):
+        if isinstance(value, dict) and value and (depth == 0 or level < depth):
+            for key, inner in value.items():
+                yield from walk(path + joint + key, inner, level + 1)
+        else:
+            yield path, value
+    made = {}
+    for key, value in record.items():
+        if key == name and isinstance(value, dict) and value:
+            for path, inner in walk(key, value, 0):
+                made[path] = inner
+        else:
+            made[key] = value
+    return made
+
+
+def twin_explode(record, name):
+    value = record.get(name)
+    if name not in record or not isinstance(value, list):
+        return [record]
+    return [{**record, name: element} for element in value or [None]]
+
+
+def dump(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
+@test
+def flatten_and_explode_are_what_their_twins_say():
+    records = random_json(5)
+    text = "".join(dump(record) + "\n" for record in records)
+    for depth in (0, 1):
+        wanted = [made for record in records
+                  for flat in [twin_flatten(record, "a", depth)] for made in twin_explode(flat, "tags")]
+        steps = [{"flatten": {"columns": "a", "depth": depth}}, {"explode": "tags"}]
+        output, _, counts = every_way(text, steps, "out.jsonl", "jsonl")
+        got = [json.loads(line) for line in output.splitlines()]
+        same(len(got), len(wanted))
+        for mine, twin in zip(got, wanted):
+            same(dump(dict(sorted(mine.items()))), dump(dict(sorted(twin.items()))))
+        same(counts["read"], len(wanted))
+
+
+@test
+def an_array_larger_than_a_batch_gives_all_its_elements_in_order():
+    records = [{"id": 1, "t": list(range(70000))}, {"id": 2, "t": [[n, n + 1] for n in range(5)]}, {"id": 3}]
+    text = "".join(dump(record) + "\n" for record in records)
+    output, _, counts = every_way(text, [{"explode": "t"}, {"explode": "t"}], "out.csv", "jsonl")
+    wanted = ["id,t"] + ["1,%d" % n for n in range(70000)] + ["2,%d" % m for n in range(5) for m in (n, n + 1)] + ["3,"]
+    same(output.splitlines(), wanted)
+    same(counts["read"], len(wanted) - 1)
+    for limit in (0, 1, 69999, 70001, 70008):
+        if limit:
+            output, _, counts = every_way(text, [{"explode": "t"}, {"explode": "t"}], "out.csv", "jsonl",
+                                          ("--limit", limit))
+            same(output.splitlines(), wanted[:limit + 1])
+            same((counts["read"], counts["written"]), (limit, limit))
+
+
+@test
+def a_limit_counts_what_is_left():
+    records, text = random_records(6)
+    good = [record for record in records if record is not None]
+    for limit in (1, 100, 5000):
+        kept = twin_dedupe(good, ["id"])[:limit]
+        output, _, counts = every_way(text, [{"dedupe": "id"}], "out.csv", more=("--limit", limit))
+        same(output, csv_text(COLUMNS, kept))
+        same(counts["written"], len(kept))
+
+
+# --- what is wrong is said ---
+
+@test
+def a_wrong_step_is_named_with_its_place_and_nothing_is_touched():
+    write("in.csv", "id,city,price\n1,Oslo,2\n")
+    write("out.csv", "old\n")
+    cases = [("- drop: citty", "p.yaml:4:11: drop: there is no column 'citty'; did you mean 'city'?"),
+             ("- selct: [id]", "p.yaml:4:5: unknown step 'selct'; did you mean 'select'?"),
+             ("- select: [id, id]", "p.yaml:4:18: select: 'id' is named twice"),
+             ("- rename: {id: city}", "p.yaml:4:18: there would be two columns 'city'"),
+             ("- dedupe: {by: id, windw: 3}", "p.yaml:4:22: unknown key of dedupe 'windw'; did you mean 'window'?"),
+             ("- dedupe: {by: id, window: 10m}", "p.yaml:4:13: dedupe: expected a window that is a duration and `time`"),
+             ("- mask: {columns: id, method: hash}", "p.yaml:4:11: mask: expected salt or salt_file"),
+             ("- mask: {columns: id, method: keep_last}", "p.yaml:4:11: mask: expected keep"),
+             ("- mask: {columns: id, method: rot13}", "p.yaml:4:33: method: expected redact, hash, keep_first or keep_last"),
+             ("- aggregate: {by: id, values: {n: total(price)}}", "p.yaml:4:37: values: expected count(), count(column)"),
+             ("- aggregate: {by: id, values: {n: sum(prise)}}",
+              "p.yaml:4:37: aggregate: there is no column 'prise'; did you mean 'price'?"),
+             ("- aggregate: {by: id, values: {n: count()}}\n- drop: price",
+              "p.yaml:5:11: drop: there is no column 'price'"),
+             ("- explode: [a, b]", "p.yaml:4:14: explode: expected a text"),
+             ("- {drop: id, select: id}", "p.yaml:4:5: transforms: expected one step an entry"),
+             ("drop: id", "p.yaml:4:3: transforms: expected a list of steps")]
+    for step, wanted in cases:
+        body = "\n".join("  " + line for line in step.split("\n"))
+        write("p.yaml", "source: in.csv\ndestination: out.csv\ntransforms:\n%s\n" % body)
+        line = one_line_error(run("run", "p.yaml", code=2))
+        expect(wanted in line, "wanted %r in" % wanted, line)
+        same(read("out.csv"), b"old\n")
+    for flag, value, wanted in (("--select", "id,citty", "--select: there is no column 'citty'; did you mean 'city'?"),
+                                ("--rename", "citty=c", "--rename: there is no column 'citty'; did you mean 'city'?"),
+                                ("--map", "x", "--map: expected name = expression, found 'x'")):
+        expect(wanted in one_line_error(run("copy", "in.csv", "out.csv", flag, value, code=2)), flag)
+
+
+@test
+def a_secret_salt_stays_secret():
+    write("in.csv", "id\n1\n")
+    write("salt.txt", "pepper\n")
+    pipeline([{"mask": {"columns": "id", "method": "hash", "salt_file": "salt.txt"}}], "in.csv")
+    run("run", "p.yaml")
+    same(read("out.csv").decode(), "id\n%s\n" % hashlib.sha256(b"pepper1").hexdigest())
+    result = run("check", "p.yaml")
+    expect(b"pepper" not in result.out + result.err, result)
+    pipeline([{"mask": {"columns": "id", "method": "hash", "salt_file": "none.txt"}}], "in.csv")
+    one_line_error(run("run", "p.yaml", code=2), "p.yaml:1:", "salt_file", "none.txt")
+
+
+if __name__ == "__main__":
+    main()
