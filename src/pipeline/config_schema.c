@@ -312,12 +312,17 @@ static bool put_named_ends(const walk *w, mr_slice name)
     return true;
 }
 
-/* Keys whose grammar is more than an option table says: anything may stand there. */
+/* Keys whose grammar is more than an option table says. */
 static bool put_free(const walk *w, mr_slice name)
 {
-    if (w->table != mr_config_table || !mr_slice_is(name, "schema")) return false;
+    const bool steps = mr_slice_is(name, "transforms");
+    if (w->table != mr_config_table || (!steps && !mr_slice_is(name, "schema"))) return false;
     const mr_option *const option = mr_option_find(w->table, name);
     key_text(w->json, "description", option->help);
+    if (!steps) return true;
+    mr_json_key(w->json, "type"), mr_json_raw(w->json, MR_SLICE("[\"array\",\"null\"]"));
+    mr_json_key(w->json, "items");
+    mr_json_raw(w->json, mr_slice_text(mr_step_json_schema()));
     return true;
 }
 

@@ -121,6 +121,9 @@ MR_NODISCARD mr_code mr_steps_add_map(mr_steps *steps, mr_slice text, const char
  * are not shown. */
 MR_NODISCARD mr_code mr_step_describe(const mr_step *step, mr_buffer *out, mr_error *err);
 
+/* JSON Schema of one step, for editors. */
+const char *mr_step_json_schema(void);
+
 /* Moves the steps of `more` behind those of `steps`. */
 MR_NODISCARD mr_code mr_steps_join(mr_steps *steps, mr_steps *more, mr_error *err);
 
