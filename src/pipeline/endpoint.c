@@ -373,14 +373,21 @@ static bool is_prefix_byte(char byte)
            byte == '-';
 }
 
+/* Bytes before the colon that could be a connector's name; 0 when there is none. */
+static size_t prefix_length(mr_slice text)
+{
+    size_t at = 0;
+    while (at < text.len && is_prefix_byte(text.ptr[at]))
+        at++;
+    return at < text.len && text.ptr[at] == ':' ? at : 0;
+}
+
 /* A prefix that is no connector is part of a file's name, unless it looks like a slip or a URL. */
 static mr_code parse_prefix(mr_endpoint *endpoint, mr_slice *text, mr_option_from from,
                             mr_error *err)
 {
-    size_t at = 0;
-    while (at < text->len && is_prefix_byte(text->ptr[at]))
-        at++;
-    if (at == 0 || at == text->len || text->ptr[at] != ':') return MR_OK;
+    const size_t at = prefix_length(*text);
+    if (at == 0) return MR_OK;
     const mr_slice prefix = mr_slice_of(text->ptr, at);
     const mr_slice rest = mr_slice_from(*text, at + 1);
     if (mr_connector_name_find(prefix) != NULL) {
@@ -423,6 +430,8 @@ static mr_code connector_of_path(mr_endpoint *endpoint, mr_error *err)
     mr_fail(err, MR_ERR_USAGE,
             "the name of the %s '%.*s' does not tell its format; write csv:%.*s or json:%.*s",
             endpoint->role, MR_SLICE_ARGS(path), MR_SLICE_ARGS(path), MR_SLICE_ARGS(path));
+    if (err != NULL && prefix_length(path) > 0)
+        mr_error_advise(err, "if this is a connector of a plug-in, load it with --plugin FILE");
     return say_where(endpoint->path_from, err, MR_ERR_USAGE);
 }
 
