@@ -39,50 +39,63 @@ static bool shift_up(mr_i128 a, unsigned places, mr_i128 *out)
     return fits(size_of(*out));
 }
 
-/* Drops zeros at the end down to `scale`. */
-static void strip(mr_decimal *a, unsigned scale)
-{
-    while (a->scale > scale && a->value % 10 == 0) {
-        a->value /= 10;
-        a->scale--;
-    }
-}
-
 /* --- sums
  * ------------------------------------------------------------------------------------- */
 
-static bool add_aligned(mr_i128 a, mr_i128 b, unsigned scale, mr_decimal *out)
+/* a / 10^scale with just so many zeros at the end dropped that it fits. */
+static bool settle(mr_u128 size, bool negative, unsigned scale, mr_decimal *out)
 {
-    *out = (mr_decimal){a + b, scale}; /* two numbers below 10^38 stay below 2^127 */
-    if (MR_LIKELY(fits(size_of(out->value)))) return true;
-    strip(out, 0);
-    return fits(size_of(out->value));
+    for (; !fits(size); scale--) {
+        if (scale == 0 || size % 10 != 0) return false;
+        size /= 10;
+    }
+    *out = (mr_decimal){signed_of(size, negative), scale};
+    return true;
 }
 
-/* Scales too far apart to be aligned in 38 digits: zeros at the end of the longer fraction may
- * help. */
-static bool add_apart(mr_decimal a, mr_decimal b, mr_decimal *out)
+/* Sign and size apart, for what comes near to 128 bits: the smaller scale is raised to the larger
+ * one, which first gives up zeros at its end where there is no room. */
+static bool add_long(mr_decimal a, mr_decimal b, mr_decimal *out)
 {
-    mr_i128 raised;
+    mr_u128 raised;
     if (a.scale > b.scale) {
         const mr_decimal t = a;
         a = b;
         b = t;
     }
-    strip(&b, a.scale);
-    return shift_up(a.value, b.scale - a.scale, &raised) &&
-           add_aligned(raised, b.value, b.scale, out);
+    while (b.scale - a.scale > MR_DECIMAL_DIGITS_MAX - 1 ||
+           __builtin_mul_overflow(size_of(a.value), (mr_u128)mr_pow10_i128(b.scale - a.scale),
+                                  &raised)) {
+        if (b.value % 10 != 0) return false;
+        b.value /= 10;
+        b.scale--;
+    }
+    const mr_u128 other = size_of(b.value);
+    if ((a.value < 0) == (b.value < 0)) {
+        mr_u128 sum;
+        if (__builtin_add_overflow(raised, other, &sum)) {
+            if (raised % 10 != 0 || other % 10 != 0 || b.scale == 0) return false;
+            sum = raised / 10 + other / 10;
+            b.scale--;
+        }
+        return settle(sum, a.value < 0, b.scale, out);
+    }
+    const bool larger = raised >= other;
+    return settle(larger ? raised - other : other - raised, larger ? a.value < 0 : b.value < 0,
+                  b.scale, out);
 }
 
 bool mr_decimal_add(mr_decimal a, mr_decimal b, mr_decimal *out)
 {
-    mr_i128 raised;
-    if (MR_LIKELY(a.scale == b.scale)) return add_aligned(a.value, b.value, a.scale, out);
-    if (a.scale < b.scale && shift_up(a.value, b.scale - a.scale, &raised))
-        return add_aligned(raised, b.value, b.scale, out);
-    if (b.scale < a.scale && shift_up(b.value, a.scale - b.scale, &raised))
-        return add_aligned(a.value, raised, a.scale, out);
-    return add_apart(a, b, out);
+    mr_i128 raised = a.value;
+    if (a.scale < b.scale && !shift_up(a.value, b.scale - a.scale, &raised))
+        return add_long(a, b, out);
+    a = (mr_decimal){raised, a.scale < b.scale ? b.scale : a.scale};
+    raised = b.value;
+    if (b.scale < a.scale && !shift_up(b.value, a.scale - b.scale, &raised))
+        return add_long(a, b, out);
+    *out = (mr_decimal){a.value + raised, a.scale}; /* two below 10^38 stay below 2^127 */
+    return MR_LIKELY(fits(size_of(out->value))) || add_long(a, b, out);
 }
 
 bool mr_decimal_subtract(mr_decimal a, mr_decimal b, mr_decimal *out)

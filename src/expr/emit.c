@@ -308,15 +308,28 @@ static mr_code fold(mr_compiler *c, const mr_instruction *in, mr_term *out, mr_e
     return MR_OK;
 }
 
+/* May the function take its first argument as a column? */
+static bool by_column(const mr_compiler *c, const mr_function *f, const mr_term *args,
+                      uint32_t count)
+{
+    if (f->column_call == NULL || args[0].operand.where != MR_IN_FIELD) return false;
+    for (uint32_t i = 1; i < count; i++) {
+        const mr_value *value = mr_term_constant(c, &args[i]);
+        if (value == NULL || mr_kind_is_none(value->kind)) return false;
+    }
+    return true;
+}
+
 /* The operands of a call; fields are loaded first, as the call reads them. */
 static mr_code call_operands(mr_compiler *c, const mr_function *f, const mr_term *args,
                              uint32_t count, uint32_t *out_first, mr_error *err)
 {
+    if (by_column(c, f, args, count)) return add_operands(c, args, count, out_first, err);
     mr_term *loaded = mr_arena_take(c->arena, sizeof *loaded * (count + 1));
     if (loaded == NULL) return mr_arena_fail(c->arena, err);
     for (uint32_t i = 0; i < count; i++) {
         loaded[i] = args[i];
-        if (args[i].operand.where != MR_IN_FIELD || (f->flags & MR_FUNCTION_COLUMN) != 0) continue;
+        if (args[i].operand.where != MR_IN_FIELD) continue;
         const bool as_text = mr_function_reading(f, i) == MR_READ_TEXT;
         MR_TRY(load_by(c, &loaded[i], as_text ? mr_call_load_text : mr_call_load, err));
     }
@@ -335,7 +348,7 @@ mr_code mr_emit_call(mr_compiler *c, const mr_function *f, const mr_term *args, 
                          .line = line,
                          .column = column,
                          .field = field == MR_SEVERAL ? 0 : field,
-                         .call = f->call,
+                         .call = by_column(c, f, args, count) ? f->column_call : f->call,
                          .function = f};
     MR_TRY(count_node(c, err));
     MR_TRY(check_args(f, args, count, line, column, err));

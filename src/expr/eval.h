@@ -52,6 +52,9 @@ MR_NODISCARD mr_code mr_eval_new_folder(const mr_expr *expr, mr_eval **out, mr_e
 void mr_call_load(mr_run *run);
 void mr_call_load_text(mr_run *run);
 
+/* One cell, of row `row` of the batch. */
+MR_HOT mr_value mr_run_cell(mr_run *run, const mr_column *column, uint32_t row, bool untyped);
+
 /* The column of a field operand in the batch; NULL when the batch has none. */
 const mr_column *mr_run_column(const mr_run *run, uint32_t field);
 

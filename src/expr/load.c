@@ -23,7 +23,7 @@ static mr_value misfit(mr_run *run, mr_slice text, mr_type type)
                         mr_type_name(type));
 }
 
-MR_INLINE mr_kind state_of(const mr_column *column, uint32_t row)
+MR_INLINE uint8_t state_of(const mr_column *column, uint32_t row)
 {
     return mr_column_is_absent(column, row) ? MR_KIND_ABSENT : MR_KIND_NULL;
 }
@@ -61,25 +61,21 @@ static void load_ints(mr_run *run, const mr_column *column)
     if (all) out->uniform = MR_KIND_INT;
 }
 
+mr_value mr_run_cell(mr_run *run, const mr_column *column, uint32_t row, bool untyped)
+{
+    mr_value value;
+    if (mr_column_is_null(column, row)) return mr_value_state(state_of(column, row));
+    const mr_type type = mr_column_type(column, row);
+    const mr_slice text = mr_column_text(column, row);
+    if (type == MR_TYPE_STRING && untyped) return mr_value_text(MR_KIND_TEXT, text);
+    return mr_value_read_cell(type, text, &value) ? value : misfit(run, text, type);
+}
+
 /* Any column, cell by cell. */
 static void load_cells(mr_run *run, const mr_column *column, bool untyped)
 {
-    mr_value value;
     MR_EACH_ROW(run, row)
-    {
-        const uint32_t at = run->first_row + row;
-        if (mr_column_is_null(column, at)) {
-            run->out->kind[row] = state_of(column, at);
-            continue;
-        }
-        const mr_type type = mr_column_type(column, at);
-        const mr_slice text = mr_column_text(column, at);
-        if (type == MR_TYPE_STRING && untyped)
-            value = mr_value_text(MR_KIND_TEXT, text);
-        else if (!mr_value_read_cell(type, text, &value))
-            value = misfit(run, text, type);
-        mr_vec_put(run->out, row, value);
-    }
+    mr_vec_put(run->out, row, mr_run_cell(run, column, run->first_row + row, untyped));
 }
 
 static bool is_untyped(const mr_run *run, uint32_t field)

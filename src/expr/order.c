@@ -1,8 +1,10 @@
 /* SPDX-License-Identifier: MIT
  *
  * Comparisons: = and != never fail (what cannot be compared is not the same), < and its kin do. */
+#include "expr/column_order.h"
 #include "expr/compare.h"
 #include "expr/compile.h"
+#include "expr/eval.h"
 #include "expr/functions.h"
 #include "expr/operators.h"
 #include "expr/run.h"
@@ -60,6 +62,74 @@ MR_INLINE bool int_block(mr_run *run, relation r)
 
 static_assert(MR_KIND_TRUE == MR_KIND_FALSE + 1, "a truth is added to FALSE");
 
+/* --- a column and a constant
+ * ------------------------------------------------------------------ */
+
+/* The orders of a field's cells and a constant, for the rows selected; those that are
+ * MR_CELL_OTHER have to be looked at as values. NULL when the batch has no such column. */
+static const mr_column *order_column(const mr_run *run, uint32_t argument, uint8_t *orders,
+                                     bool *out_other)
+{
+    mr_needle needle;
+    const mr_operand *operands = mr_expr_operands(run->expr, run->in);
+    const mr_column *column = mr_run_column(run, operands[0].index);
+    const mr_value *constant = mr_expr_constant(run->expr, operands[argument].index);
+    const bool untyped = mr_expr_field_at(run->expr, operands[0].index)->untyped;
+    if (column == NULL) return NULL;
+    mr_needle_make(&needle, constant, column->type, untyped);
+    *out_other = true;
+    if (needle.kind == MR_NEEDLE_NONE)
+        memset(orders, MR_CELL_OTHER, run->count);
+    else
+        *out_other =
+            mr_column_order(&needle, column, run->first_row, run->rows, run->count, orders);
+    return column;
+}
+
+/* What an order says of a relation. */
+MR_INLINE uint8_t said(relation r, unsigned order)
+{
+    static_assert(MR_CELL_SAME == 1, "orders are -1, 0 and 1, counted from 0");
+    if (order == MR_CELL_NONE) return MR_KIND_NULL;
+    return (uint8_t)(MR_KIND_FALSE + holds(r, (mr_order)((int)order - MR_CELL_SAME)));
+}
+
+static mr_value cell_of(mr_run *run, const mr_column *column, uint32_t row)
+{
+    const uint32_t field = mr_expr_operands(run->expr, run->in)[0].index;
+    const bool untyped = mr_expr_field_at(run->expr, field)->untyped;
+    return mr_run_cell(run, column, run->first_row + row, untyped);
+}
+
+/* A cell that is no text of the kind that was expected. */
+static mr_value relate_cell(mr_run *run, relation r, const mr_column *column, uint32_t row,
+                            uint32_t argument)
+{
+    const mr_operand *operand = mr_expr_operands(run->expr, run->in) + argument;
+    const mr_value cell = cell_of(run, column, row);
+    if (cell.kind == MR_KIND_FAULT) return cell;
+    if (mr_kind_is_none(cell.kind)) return mr_value_state(MR_KIND_NULL);
+    return relate(run, r, &cell, mr_expr_constant(run->expr, operand->index));
+}
+
+MR_INLINE void column_block(mr_run *run, relation r)
+{
+    uint8_t orders[MR_BLOCK_ROWS], kinds[MR_CELL_COUNT];
+    bool other = false;
+    const mr_column *column = order_column(run, 1, orders, &other);
+    if (column == NULL) {
+        MR_EACH_ROW(run, row) run->out->kind[row] = MR_KIND_NULL;
+        return;
+    }
+    for (unsigned order = 0; order < MR_CELL_COUNT; order++)
+        kinds[order] = said(r, order);
+    for (uint32_t i = 0; i < run->count; i++)
+        run->out->kind[run->rows[i]] = kinds[orders[i]];
+    for (uint32_t i = 0; other && i < run->count; i++)
+        if (orders[i] == MR_CELL_OTHER)
+            mr_vec_put(run->out, run->rows[i], relate_cell(run, r, column, run->rows[i], 1));
+}
+
 #define RELATION(name, r)                                        \
     static mr_value name##_of(mr_run *run, const mr_value *args) \
     {                                                            \
@@ -69,6 +139,10 @@ static_assert(MR_KIND_TRUE == MR_KIND_FALSE + 1, "a truth is added to FALSE");
     static void call_##name(mr_run *run)                         \
     {                                                            \
         if (!int_block(run, r)) name##_rows(run);                \
+    }                                                            \
+    static void column_##name(mr_run *run)                       \
+    {                                                            \
+        column_block(run, r);                                    \
     }
 
 RELATION(same, SAME)
@@ -99,6 +173,29 @@ static mr_value between_of(mr_run *run, const mr_value *args)
 }
 
 MR_EXPR_CALL(call_between, between_of, 3)
+
+/* A field between two constants. */
+static void column_between(mr_run *run)
+{
+    uint8_t low[MR_BLOCK_ROWS], high[MR_BLOCK_ROWS];
+    bool other_low = false, other_high = false;
+    const mr_column *column = order_column(run, 1, low, &other_low);
+    if (order_column(run, 2, high, &other_high) == NULL || column == NULL) {
+        MR_EACH_ROW(run, row) run->out->kind[row] = MR_KIND_NULL;
+        return;
+    }
+    for (uint32_t i = 0; i < run->count; i++) {
+        const bool inside = low[i] != MR_CELL_LESS && high[i] != MR_CELL_MORE;
+        const uint8_t kind = (uint8_t)(MR_KIND_FALSE + inside);
+        run->out->kind[run->rows[i]] = low[i] == MR_CELL_NONE ? MR_KIND_NULL : kind;
+    }
+    for (uint32_t i = 0; (other_low || other_high) && i < run->count; i++) {
+        if (low[i] != MR_CELL_OTHER && high[i] != MR_CELL_OTHER) continue;
+        mr_value truth = relate_cell(run, AT_LEAST, column, run->rows[i], 1);
+        if (truth.kind == MR_KIND_TRUE) truth = relate_cell(run, AT_MOST, column, run->rows[i], 2);
+        mr_vec_put(run->out, run->rows[i], truth);
+    }
+}
 
 /* x = a or x = b or ...: null where none is the same and one is null. */
 static mr_value find_in(mr_run *run, const mr_value *x, uint32_t row)
@@ -254,6 +351,7 @@ static mr_kinds first_kinds(const mr_term *args, uint32_t count)
     const mr_function mr_operator_##id = {.name = "'" symbol "'",        \
                                           .signature = "x " symbol " y", \
                                           .call = call_##id,             \
+                                          .column_call = column_##id,    \
                                           .least = 2,                    \
                                           .most = 2,                     \
                                           .gives = MR_KINDS_BOOL,        \
@@ -269,6 +367,7 @@ OPERATOR(at_least, ">=", order);
 const mr_function mr_operator_between = {.name = "'between'",
                                          .signature = "x between low and high",
                                          .call = call_between,
+                                         .column_call = column_between,
                                          .least = 3,
                                          .most = 3,
                                          .flags = MR_FUNCTION_NONES,

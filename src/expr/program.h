@@ -64,13 +64,15 @@ typedef struct mr_instruction mr_instruction;
 enum {
     MR_FUNCTION_NONES = 1,  /* looks at nulls and absents itself; else they make the result null */
     MR_FUNCTION_RANDOM = 2, /* another result each time */
-    MR_FUNCTION_COLUMN = 4, /* takes fields as columns, not loaded */
 };
 
 typedef struct mr_function {
     const char *name;
     const char *signature; /* as the manual has it */
     void (*call)(mr_run *run);
+    /* Instead of `call` where the first argument is a field and the others are constants with
+     * values: the field is then no register but a column. NULL: there is no such way. */
+    void (*column_call)(mr_run *run);
     uint16_t least, most;            /* arguments */
     uint8_t reads[MR_FUNCTION_ARGS]; /* mr_reading */
     uint8_t flags;
