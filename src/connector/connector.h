@@ -108,7 +108,8 @@ typedef struct mr_reader_state {
     uint64_t column; /* bytes since the last LF; for messages, no part of the state */
 } mr_reader_state;
 
-#define MR_KEEP_BYTES ((size_t)64 << 20)
+#define MR_KEEP_BYTES   ((size_t)64 << 20)
+#define MR_POSITION_MAX ((size_t)64 << 10) /* bytes of a position of a source or a destination */
 
 /* A row that a step took out: its row_record, and whether it was a duplicate. */
 typedef struct mr_dropped_row {
