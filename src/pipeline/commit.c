@@ -45,11 +45,13 @@ static const struct {
     size_t offset;
 } counters[] = {
     {"read", offsetof(mr_ledger, read)},
+    {"offered", offsetof(mr_ledger, offered)},
     {"written", offsetof(mr_ledger, written)},
     {"rejected", offsetof(mr_ledger, rejected)},
     {"filtered", offsetof(mr_ledger, filtered)},
     {"deduplicated", offsetof(mr_ledger, deduplicated)},
     {"blank_lines", offsetof(mr_ledger, blank_lines)},
+    {"aggregated", offsetof(mr_ledger, aggregated)},
     {"duplicate_keys", offsetof(mr_ledger, duplicate_keys)},
     {"resyncs", offsetof(mr_ledger, resyncs)},
     {"batches", offsetof(mr_ledger, batches)},
@@ -115,9 +117,9 @@ mr_code mr_commit_encode(const mr_commit *commit, mr_buffer *out, mr_error *err)
     MR_TRY(put_ledger(&commit->ledger, out, err));
     end_section(out, at);
     MR_TRY(begin_section(out, SECTION_REJECTS, &at, err));
-    MR_TRY(mr_pack_u32(out, commit->rejects.created, err));
     MR_TRY(mr_pack_u64(out, commit->rejects.length, err));
     MR_TRY(mr_pack_u64(out, commit->rejects.count, err));
+    MR_TRY(mr_pack_u64(out, commit->rejects.dropped, err));
     end_section(out, at);
     MR_TRY(begin_section(out, SECTION_STATE, &at, err));
     MR_TRY(mr_pack_u32(out, commit->sealed, err));
@@ -177,9 +179,9 @@ static mr_code get_section(uint32_t section, mr_slice bytes, mr_commit *out, mr_
     switch (section) {
     case SECTION_LEDGER: return get_ledger(bytes, &out->ledger, err);
     case SECTION_REJECTS:
-        out->rejects.created = mr_packed_u32(&in) != 0;
         out->rejects.length = mr_packed_u64(&in);
         out->rejects.count = mr_packed_u64(&in);
+        out->rejects.dropped = mr_packed_u64(&in);
         break;
     case SECTION_STATE:
         out->sealed = mr_packed_u32(&in) != 0;

@@ -14,18 +14,12 @@
 
 #include "connector/connector.h"
 #include "pipeline/ledger.h"
+#include "pipeline/quarantine.h"
 
 #define MR_COMMIT_SETTINGS_MAX  ((size_t)4 << 20)
 #define MR_COMMIT_COLUMNS_MAX   ((size_t)32 << 20)
 #define MR_COMMIT_TRANSFORM_MAX ((size_t)64 << 20)
 #define MR_COMMIT_WATERMARK_MAX ((size_t)64 << 10)
-
-/* The rejects file as it was. */
-typedef struct mr_commit_rejects {
-    bool created;
-    uint64_t length; /* bytes of PATH.part that count */
-    uint64_t count;
-} mr_commit_rejects;
 
 typedef struct mr_commit {
     mr_slice pipeline;       /* its id */
@@ -37,7 +31,7 @@ typedef struct mr_commit {
     mr_slice transform;      /* state of the transforms, at most MR_COMMIT_TRANSFORM_MAX */
     mr_slice watermark;      /* of incremental loads: a place kept for them, not read here */
     mr_ledger ledger;
-    mr_commit_rejects rejects;
+    mr_rejects_mark rejects;
     bool sealed; /* everything is written; only publishing is left */
     int64_t wall_ns;
 } mr_commit;

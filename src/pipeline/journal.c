@@ -235,7 +235,8 @@ static mr_code lock_dir(mr_journal *j, bool create, mr_error *err)
         if (create) MR_TRY(make_dirs(j->dir, err));
         j->dir_fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
         if (j->dir_fd < 0 && errno == ENOENT && create) continue;
-        if (j->dir_fd < 0) return errno == ENOENT ? MR_OK : fail(j->dir, "read", err);
+        const bool is_none = j->dir_fd < 0 && (errno == ENOENT || errno == ENOTDIR);
+        if (j->dir_fd < 0) return is_none ? MR_OK : fail(j->dir, "read", err);
         if (flock(j->dir_fd, LOCK_EX | LOCK_NB) != 0 && errno == EWOULDBLOCK) break;
         if (still_there(j)) return MR_OK;
         close(j->dir_fd);
