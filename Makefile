@@ -9,6 +9,7 @@ ONLY ?=
 RUNS ?= 7
 RUNNER ?=
 ROUNDS ?= 500
+KILLS ?= 1000
 
 # $(call build,DIRECTORY,OPTIONS): configures and builds, with ninja if it is there by then; a directory keeps its
 # generator. $(call ctest,DIRECTORY): runs its tests.
@@ -58,10 +59,11 @@ tsan: ## run the tests under ThreadSanitizer
 	@$(call build,build-tsan,-DMR_SANITIZE=thread)
 	@$(call ctest,build-tsan)
 
-torture: ## kill the message store ROUNDS=500 times under 64 writers and look what is left
+torture: ## kill the message store ROUNDS=500 times under 64 writers, and pipelines KILLS=1000 times; look what is left
 	@tools/setup test
 	@$(call build,$(BUILD),-DMR_TESTS=ON)
 	@ROUNDS=$(ROUNDS) $(BUILD)/integration_store_torture_test
+	@MILLRACE=$(BUILD)/millrace ROUNDS=$(KILLS) python3 tests/integration/torture_test.py
 
 fuzz: ## fuzz each parser for SECONDS=600, or ONLY=csv; findings go to tests/fuzz/found
 	@tools/setup fuzz

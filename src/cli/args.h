@@ -43,13 +43,14 @@ enum { /* mr_verb.bit, and the verbs of a flag */
        MR_VERB_STORE_IMPORT = 1 << 18,
        MR_VERB_STORE_TOKEN = 1 << 19,
        MR_VERB_STORE = 1 << 20, /* alone: what can follow */
+       MR_VERB_STATE = 1 << 22,
        MR_VERB_REPLAY = 1 << 21,
        MR_VERBS_MOVING = MR_VERB_COPY | MR_VERB_PIPELINE | MR_VERB_RUN | MR_VERB_REPLAY,
        MR_VERBS_READING = MR_VERBS_MOVING | MR_VERB_PREVIEW | MR_VERB_SCHEMA | MR_VERB_CHECK,
        MR_VERBS_STORE = MR_VERB_STORE_BACKUP | MR_VERB_STORE_CHECK | MR_VERB_STORE_NAMESPACES |
                         MR_VERB_STORE_STREAMS | MR_VERB_STORE_EXPORT | MR_VERB_STORE_IMPORT |
                         MR_VERB_STORE_TOKEN,
-       MR_VERBS_ALL = (1 << 22) - 1,
+       MR_VERBS_ALL = (1 << 23) - 1,
 };
 
 typedef struct mr_flag mr_flag;

@@ -132,8 +132,6 @@ MR_TEST(bad_command_lines_say_what_is_wrong)
         {"copy a.csv b.csv --workers 0", "--workers: performance.workers: expected a whole number "
                                          "from 1 to 1024, or auto, found '0'"},
         {"copy a.csv b.csv --map x", "--map: expected name = expression, found 'x'"},
-        {"copy a.csv b.csv --resume auto",
-         "--resume: resume: not supported yet: checkpoints are not built in this version"},
         {"copy a.csv b.csv --from-opt x", "--from-opt: expected key=value, found 'x'"},
         {"copy a.xyz b.csv", "FROM: the name of the source 'a.xyz' does not tell its format; write "
                              "csv:a.xyz or json:a.xyz"},

@@ -12,7 +12,8 @@
 
 #define MAX_TEXT_BYTES ((size_t)4 << 20)
 
-static mr_code put_plan(const mr_pipeline_config *c, mr_buffer *out, mr_error *err)
+static mr_code put_plan(const mr_pipeline_config *c, const char *guarantee, mr_buffer *out,
+                        mr_error *err)
 {
     const mr_source_ops *source = mr_source_find(mr_slice_text(c->source.connector));
     const mr_destination_ops *destination =
@@ -21,7 +22,7 @@ static mr_code put_plan(const mr_pipeline_config *c, mr_buffer *out, mr_error *e
                             c->source.path ? c->source.path : ""));
     MR_TRY(mr_buffer_printf(out, err, "to          %s %s\n", destination->name,
                             c->destination.path ? c->destination.path : ""));
-    MR_TRY(mr_buffer_printf(out, err, "guarantee   %s\n", mr_run_guarantee(c, destination)));
+    MR_TRY(mr_buffer_printf(out, err, "guarantee   %s\n", guarantee));
     MR_TRY(mr_buffer_printf(out, err, "workers     %u\n", c->performance.workers));
     MR_TRY(mr_buffer_printf(out, err, "memory      at most %llu MiB\n",
                             (unsigned long long)(c->performance.memory_limit_bytes >> 20)));
@@ -37,11 +38,12 @@ static mr_code put_plan(const mr_pipeline_config *c, mr_buffer *out, mr_error *e
 }
 
 /* With --connect both ends are opened as a run would; nothing is written. */
-static mr_code try_ends(mr_args *args, mr_error *err)
+static mr_code try_ends(mr_args *args, const char **out_guarantee, mr_error *err)
 {
     static mr_run run;
     const mr_code rc =
         mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, NULL, NULL, err);
+    if (rc == MR_OK) *out_guarantee = mr_run_guarantee(&run);
     mr_run_close(&run);
     return rc;
 }
@@ -76,8 +78,10 @@ int mr_cmd_check(mr_args *args)
     if (args->is_serve) return check_serve(args);
     mr_cli_print_notes(&args->config, true);
     mr_buffer_init(&text, "the plan", MAX_TEXT_BYTES);
-    mr_code rc = args->connect ? try_ends(args, &err) : mr_run_check(&args->config, &err);
-    if (rc == MR_OK) rc = put_plan(&args->config, &text, &err);
+    const char *guarantee = "";
+    mr_code rc = args->connect ? try_ends(args, &guarantee, &err)
+                               : mr_run_check(&args->config, &guarantee, &err);
+    if (rc == MR_OK) rc = put_plan(&args->config, guarantee, &text, &err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);
     mr_buffer_done(&text);
     return rc == MR_OK ? MR_EXIT_OK : mr_cli_fail(rc, &err);

@@ -120,6 +120,7 @@ int mr_cmd_copy(mr_args *args)
     if (mr_log_start(&log, &err) != MR_OK) return mr_cli_fail(err.code, &err);
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, warn,
                              NULL, &err);
+    if (rc == MR_OK) rc = mr_run_resume(&run, &err);
     if (rc == MR_OK) rc = watch(&monitor, &run, &err);
     if (rc == MR_OK) rc = mr_run_discover(&run, false, 0, &err);
     int exit_code;

@@ -18,10 +18,15 @@ static const struct {
     uint32_t bit;
     const char *name;
 } capability_names[] = {
-    {MR_CAP_SPLIT, "parallel"},  {MR_CAP_REWIND, "batch"},
-    {MR_CAP_STREAM, "stream"},   {MR_CAP_TYPED, "typed"},
-    {MR_CAP_COLUMNS, "columns"}, {MR_CAP_TRANSACTION, "transaction"},
-    {MR_CAP_UPSERT, "upsert"},   {MR_CAP_EXPERIMENTAL, "experimental"},
+    {MR_CAP_RESUME, "resume"},
+    {MR_CAP_SPLIT, "parallel"},
+    {MR_CAP_REWIND, "batch"},
+    {MR_CAP_STREAM, "stream"},
+    {MR_CAP_TYPED, "typed"},
+    {MR_CAP_COLUMNS, "columns"},
+    {MR_CAP_TRANSACTION, "transaction"},
+    {MR_CAP_UPSERT, "upsert"},
+    {MR_CAP_EXPERIMENTAL, "experimental"},
 };
 
 static mr_code put_capabilities(mr_buffer *out, uint32_t capabilities, mr_error *err)

@@ -14,6 +14,7 @@ int mr_cmd_copy(mr_args *args); /* copy, pipeline and run */
 int mr_cmd_preview(mr_args *args);
 int mr_cmd_schema(mr_args *args);
 int mr_cmd_check(mr_args *args);
+int mr_cmd_state(mr_args *args); /* show, reset and export */
 int mr_cmd_list(mr_args *args);
 int mr_cmd_bench(mr_args *args);
 int mr_cmd_serve(mr_args *args);

@@ -57,6 +57,7 @@ enum {
     MR_CAP_TRANSACTION = 1u << 5,  /* destination: all or nothing */
     MR_CAP_UPSERT = 1u << 6,       /* destination: merge by key */
     MR_CAP_EXPERIMENTAL = 1u << 7, /* no end-to-end test yet */
+    MR_CAP_RESUME = 1u << 10,      /* checkpoints: see mr_source_place below */
 };
 
 /* What a connector needs to know that talks to another machine. Zeroed: nothing is repeated, times
@@ -108,7 +109,8 @@ typedef struct mr_reader_state {
     uint64_t column; /* bytes since the last LF; for messages, no part of the state */
 } mr_reader_state;
 
-#define MR_KEEP_BYTES ((size_t)64 << 20)
+#define MR_KEEP_BYTES   ((size_t)64 << 20)
+#define MR_POSITION_MAX ((size_t)64 << 10) /* bytes of a position of a source or a destination */
 
 /* A row that a step took out: its row_record, and whether it was a duplicate. */
 typedef struct mr_dropped_row {
@@ -129,6 +131,8 @@ typedef struct mr_job {
     mr_arena notes;         /* of rejects: names of fields, texts of rows whose source has none */
     mr_buffer dropped;      /* mr_dropped_row of the batch's rows that were taken out */
     mr_flow flow;           /* rows that steps have still to give */
+    mr_buffer mark; /* sources that fill batches: where to go on behind this batch, in their own
+                       words; empty = a checkpoint cannot be made here */
     /* All below is zeroed by mr_job_reset(). */
     uint64_t sequence;
     uint64_t offset;             /* place of bytes.ptr[0] in the decoded stream of its file */
@@ -139,15 +143,16 @@ typedef struct mr_job {
     mr_reader_state state;       /* and what holds at `at` */
     uint32_t file;               /* number of the file among the source's */
     mr_slice file_name;
-    uint64_t lines_before;    /* first piece of a file: LFs before `offset` (the header's) */
-    uint64_t records_before;  /* and data records */
-    bool direct;              /* the lane reads the bytes itself, by position */
-    bool final;               /* nothing of this file comes behind */
-    bool end;                 /* the source has ended; the job carries nothing */
-    bool from_batch;          /* the source filled `batch`: there is nothing to read */
-    bool exact;               /* the piece begins at a record boundary for certain */
-    bool unguessed;           /* no record boundary was found in the piece */
-    bool stepped;             /* a batch of the source's that has been through the steps */
+    uint64_t lines_before;   /* first piece of a file: LFs before `offset` (the header's) */
+    uint64_t records_before; /* and data records */
+    bool direct;             /* the lane reads the bytes itself, by position */
+    bool final;              /* nothing of this file comes behind */
+    bool end;                /* the source has ended; the job carries nothing */
+    bool from_batch;         /* the source filled `batch`: there is nothing to read */
+    bool exact;              /* the piece begins at a record boundary for certain */
+    bool unguessed;          /* no record boundary was found in the piece */
+    bool carried; /* mr_source_place.carry_bytes: to be kept before the next piece, not read yet */
+    bool stepped; /* a batch of the source's that has been through the steps */
     bool read_done;           /* the whole piece has been read */
     bool done;                /* the same, and steps have given all they had */
     mr_text_result result;    /* counts from `start` so far */
@@ -173,6 +178,30 @@ typedef struct mr_job {
     mr_code code; /* how the lane's work went */
     mr_error error;
 } mr_job;
+
+/* Where a stream stands between two pieces: what a checkpoint remembers of a source.
+ *
+ *      pieces as handed out   |       1       |       2       |       3
+ *      records                |  a  |  b  |    c   |  d  | e ...
+ *                                                        ^offset
+ *                                                        |carry|   everything before offset is
+ *                                                                  accounted for
+ *
+ * A source that is told to go on there hands out the carried bytes again, then piece 3 where it was
+ * cut before: the run goes through the very states that an undisturbed one does, so that even
+ * compressed output has the same bytes. */
+typedef struct mr_source_place {
+    uint32_t file;         /* number among the source's files */
+    uint64_t offset;       /* in the decoded stream of the file */
+    uint64_t carry_bytes;  /* behind offset, handed out, of no whole record yet */
+    uint64_t retry_bytes;  /* collector: carried bytes are read again when they are so many */
+    uint64_t record_base;  /* data records of the file before offset */
+    uint64_t line_base;    /* LFs of the file before offset */
+    mr_reader_state state; /* of reading at offset */
+    mr_slice mark;         /* sources that fill batches: that of the last batch, and nothing else
+                              here counts. Borrowed until the next piece */
+    bool unchanged; /* given by seek(): the whole input is as it was when types were found in it */
+} mr_source_place;
 
 typedef struct mr_source_ops {
     const char *name;
@@ -219,6 +248,15 @@ typedef struct mr_source_ops {
     uint32_t (*counters)(void *state, mr_own_counter *out, uint32_t room);
     /* After the last piece: is the input still what was opened? */
     mr_code (*verify)(void *state, mr_error *err);
+    /* Checkpoints; all three or none. Why this very input cannot be gone back to, in words; NULL
+     * when it can. Before open it goes by options and env->path alone, for `check`. */
+    const char *(*cannot_resume)(const void *state, const mr_connector_env *env);
+    /* Collector, while the source's thread goes on: appends at most MR_POSITION_MAX bytes from
+     * which seek() finds `place` again and knows whether the input is still the same. */
+    mr_code (*position)(void *state, const mr_source_place *place, mr_buffer *out, mr_error *err);
+    /* After open, instead of begin() and before any piece: goes to a position of an earlier run.
+     * MR_ERR_USAGE says what is no longer as it was; nothing has happened then. */
+    mr_code (*seek)(void *state, mr_slice position, mr_source_place *out, mr_error *err);
     void (*close)(void *state);
 } mr_source_ops;
 
@@ -255,8 +293,42 @@ typedef struct mr_destination_ops {
     /* After open: declares families on the run's metrics page; their series are set by write.
      * NULL: none. */
     mr_code (*show_metrics)(void *state, mr_metrics *page, mr_error *err);
+    /* Checkpoints; NULL checkpoint: a destination that cannot go on where it stopped. All are the
+     * collector's, between two pieces; the order is that of pipeline/checkpoint.h.
+     * Why this very target cannot, in words; NULL when it can. Also before open. */
+    const char *(*cannot_resume)(const void *state, const mr_connector_env *env);
+    /* Appends to `position` at most MR_POSITION_MAX bytes from which resume() goes on behind
+     * everything written so far. *out_sync_fd is a descriptor that has to be synced before the
+     * position counts, open until commit, abort or suspend; below 0 when it counts already. `last`:
+     * the output is complete, what ends it is written too, only commit() follows. */
+    mr_code (*checkpoint)(void *state, bool last, mr_buffer *position, int *out_sync_fd,
+                          mr_error *err);
+    /* After start(): would a kill before the first checkpoint leave something in the target? Then
+     * one is made before the first write. NULL: never. */
+    bool (*leaves_traces)(const void *state);
+    /* Records between two commits that the user asked for; 0 = nothing. Each is then a checkpoint.
+     * NULL: no such thing. */
+    uint64_t (*commit_every)(const void *state);
+    /* After open, before start(): goes on at a position of an earlier run. MR_ERR_USAGE when what
+     * it wrote is not there any more. *out_published: that run had said `last` and come as far as
+     * publishing; then nothing is left to do. */
+    mr_code (*resume)(void *state, mr_slice position, bool *out_published, mr_error *err);
+    /* Transactions: stores `commit`, the bytes of a checkpoint, under `pipeline` in the transaction
+     * of the data and commits it. NULL: the journal keeps them. */
+    mr_code (*keep_commit)(void *state, mr_slice pipeline, mr_slice commit, mr_error *err);
+    /* After open: the bytes that the last kept commit of `pipeline` stored; none when there is no
+     * such. What is found here counts, whatever the journal says. */
+    mr_code (*find_commit)(void *state, mr_slice pipeline, mr_buffer *out, mr_error *err);
+    /* After open, before start(): an earlier run's unfinished work is of no use any more. */
+    mr_code (*forget_commit)(void *state, mr_slice pipeline, mr_error *err);
+    /* Instead of commit and abort: leaves what the last checkpoint counts on for a later run. */
+    void (*suspend)(void *state);
     void (*close)(void *state);
 } mr_destination_ops;
+
+/* position() of sources that fill batches: the mark of the last one. Any thread. */
+MR_NODISCARD mr_code mr_source_mark_position(void *state, const mr_source_place *place,
+                                             mr_buffer *out, mr_error *err);
 
 /* Is a long wait to end? MR_ERR_CLOSED then, else MR_OK. Any thread. */
 mr_code mr_connector_may_wait(const mr_connector_env *env, mr_error *err);

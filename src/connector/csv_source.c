@@ -394,7 +394,7 @@ const mr_source_ops mr_source_csv = {
     .name = "csv",
     .summary = "delimited text: files, globs, pipes, compressed or not",
     .options = csv_options,
-    .capabilities = MR_CAP_SPLIT | MR_CAP_REWIND | MR_CAP_STREAM,
+    .capabilities = MR_CAP_SPLIT | MR_CAP_REWIND | MR_CAP_STREAM | MR_CAP_RESUME,
     .state_bytes = sizeof(csv_source),
     .lane_bytes = sizeof(csv_lane),
     .open = csv_open,
@@ -410,5 +410,8 @@ const mr_source_ops mr_source_csv = {
     .lane_close = csv_lane_close,
     .progress = csv_progress,
     .verify = csv_verify,
+    .cannot_resume = mr_text_source_cannot_resume,
+    .position = mr_text_source_position,
+    .seek = mr_text_source_seek,
     .close = csv_close,
 };

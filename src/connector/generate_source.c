@@ -8,6 +8,7 @@
 #include "connector/connectors.h"
 #include "core/clock.h"
 #include "core/number.h"
+#include "core/packed.h"
 #include "record/refdata.h"
 
 #define ROWS_PER_PIECE  4096u
@@ -95,7 +96,8 @@ static int64_t due_ns(const generate_source *s, uint64_t row)
 /* Waits until at least one row is due and says how many are. */
 static uint64_t rows_due(generate_source *s)
 {
-    if (s->started_ns == 0) s->started_ns = mr_clock_ns();
+    if (s->started_ns == 0) /* as if the rows before had been due until now */
+        s->started_ns = mr_clock_ns() - (int64_t)((double)s->made * 1e9 / (double)s->rate);
     for (;;) {
         const int64_t now = mr_clock_ns();
         const int64_t wait = due_ns(s, s->made) - now;
@@ -184,6 +186,52 @@ static mr_code generate_read(void *lane, mr_job *job, mr_error *err)
     return MR_OK;
 }
 
+/* --- positions
+ * ---------------------------------------------------------------------------------------- */
+
+static const char *generate_cannot_resume(MR_UNUSED const void *state,
+                                          MR_UNUSED const mr_connector_env *env)
+{
+    return NULL;
+}
+
+static mr_code generate_position(MR_UNUSED void *state, const mr_source_place *place,
+                                 mr_buffer *out, mr_error *err)
+{
+    MR_TRY(mr_pack_u64(out, place->record_base, err));
+    return mr_pack_u64(out, place->offset, err);
+}
+
+/* Makes the rows before anew and drops them: the random sets know no shorter way. */
+static mr_code pass_over(generate_source *s, uint64_t rows, mr_error *err)
+{
+    mr_buffer dropped;
+    mr_code rc = MR_OK;
+    mr_buffer_init(&dropped, "records passed over", ROWS_PER_PIECE * MR_REFDATA_MAX_ROW_BYTES * 2);
+    for (uint32_t got = 1; rows > 0 && got > 0 && rc == MR_OK; rows -= got) {
+        mr_buffer_reset(&dropped);
+        rc = mr_refdata_next(&s->data, (uint32_t)mr_min_u64(rows, ROWS_PER_PIECE), &dropped, &got,
+                             err);
+    }
+    mr_buffer_done(&dropped);
+    return rc;
+}
+
+static mr_code generate_seek(void *state, mr_slice position, mr_source_place *out, mr_error *err)
+{
+    generate_source *s = state;
+    mr_packed_in in = {.left = position};
+    const uint64_t rows = mr_packed_u64(&in), offset = mr_packed_u64(&in);
+    if (!mr_packed_all_read(&in) || rows > s->rows)
+        return mr_fail(err, MR_ERR_USAGE, "the checkpoint is at record %llu of the %llu to make",
+                       (unsigned long long)rows, (unsigned long long)s->rows);
+    if (!s->clock) MR_TRY(pass_over(s, rows, err));
+    s->made = rows;
+    s->offset = offset;
+    *out = (mr_source_place){.offset = offset, .record_base = rows, .unchanged = true};
+    return MR_OK;
+}
+
 static void generate_progress(void *state, uint64_t *out_done, uint64_t *out_total)
 {
     (void)state;
@@ -194,7 +242,7 @@ const mr_source_ops mr_source_generate = {
     .name = "generate",
     .summary = "reference records, at full speed or at a steady rate",
     .options = generate_options,
-    .capabilities = MR_CAP_SPLIT | MR_CAP_STREAM | MR_CAP_TYPED,
+    .capabilities = MR_CAP_SPLIT | MR_CAP_STREAM | MR_CAP_TYPED | MR_CAP_RESUME,
     .state_bytes = sizeof(generate_source),
     .lane_bytes = sizeof(generate_source *),
     .open = generate_open,
@@ -204,4 +252,7 @@ const mr_source_ops mr_source_generate = {
     .lane_open = generate_lane_open,
     .read = generate_read,
     .progress = generate_progress,
+    .cannot_resume = generate_cannot_resume,
+    .position = generate_position,
+    .seek = generate_seek,
 };

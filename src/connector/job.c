@@ -17,6 +17,12 @@ mr_code mr_connector_may_wait(const mr_connector_env *env, mr_error *err)
     return MR_OK;
 }
 
+mr_code mr_source_mark_position(MR_UNUSED void *state, const mr_source_place *place, mr_buffer *out,
+                                mr_error *err)
+{
+    return mr_buffer_append(out, place->mark, err);
+}
+
 void mr_job_init(mr_job *job)
 {
     memset(job, 0, sizeof *job);
@@ -28,6 +34,7 @@ void mr_job_init(mr_job *job)
     mr_reject_list_init(&job->refused);
     mr_arena_init(&job->notes, "job.notes", MAX_NOTES_BYTES);
     mr_buffer_init(&job->dropped, "the list of rows that are filtered out", MAX_DROPPED_BYTES);
+    mr_buffer_init(&job->mark, "the source's position", MR_POSITION_MAX);
 }
 
 void mr_job_done(mr_job *job)
@@ -41,6 +48,7 @@ void mr_job_done(mr_job *job)
     mr_arena_done(&job->notes);
     mr_buffer_done(&job->dropped);
     mr_flow_done(&job->flow);
+    mr_buffer_done(&job->mark);
 }
 
 static void empty(mr_buffer *buffer)
@@ -60,6 +68,7 @@ void mr_job_reset(mr_job *job)
     mr_arena_reset(&job->notes);
     mr_buffer_reset(&job->dropped);
     mr_flow_reset(&job->flow);
+    mr_buffer_reset(&job->mark);
     memset((char *)job + offsetof(mr_job, sequence), 0, sizeof *job - offsetof(mr_job, sequence));
 }
 

@@ -11,7 +11,6 @@ typedef struct json_destination {
     bool pretty;
     uint32_t indent;
     mr_json_write_options options;
-    bool any_rows;
 } json_destination;
 
 typedef struct json_destination_lane {
@@ -98,21 +97,31 @@ static mr_code json_write(void *state, mr_job *job, mr_error *err)
     json_destination *d = state;
     if (job->encoded.len == 0) return MR_OK;
     if (d->format == MR_JSON_ARRAY) {
-        MR_TRY(d->any_rows ? mr_json_array_separator(&d->text.frame, err)
-                           : mr_json_array_open(&d->text.frame, err));
+        MR_TRY(d->text.any_rows ? mr_json_array_separator(&d->text.frame, err)
+                                : mr_json_array_open(&d->text.frame, err));
         MR_TRY(mr_text_destination_put_frame(&d->text, err));
-        d->any_rows = true;
+        d->text.any_rows = true;
     }
     return mr_text_destination_write(state, job, err);
 }
 
+static mr_code close_array(json_destination *d, mr_error *err)
+{
+    if (d->format != MR_JSON_ARRAY || d->text.sealed) return MR_OK;
+    MR_TRY(mr_json_array_close(&d->text.frame, d->text.any_rows, err));
+    return mr_text_destination_put_frame(&d->text, err);
+}
+
+static mr_code json_checkpoint(void *state, bool last, mr_buffer *position, int *out_sync_fd,
+                               mr_error *err)
+{
+    if (last) MR_TRY(close_array(state, err));
+    return mr_text_destination_checkpoint(state, last, position, out_sync_fd, err);
+}
+
 static mr_code json_commit(void *state, mr_error *err)
 {
-    json_destination *d = state;
-    if (d->format == MR_JSON_ARRAY) {
-        MR_TRY(mr_json_array_close(&d->text.frame, d->any_rows, err));
-        MR_TRY(mr_text_destination_put_frame(&d->text, err));
-    }
+    MR_TRY(close_array(state, err));
     return mr_text_destination_commit(state, err);
 }
 
@@ -120,7 +129,8 @@ const mr_destination_ops mr_destination_json = {
     .name = "json",
     .summary = "JSON lines or an array, compressed or not",
     .options = json_options,
-    .capabilities = MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_TRANSACTION | MR_CAP_STREAM,
+    .capabilities =
+        MR_CAP_TYPED | MR_CAP_COLUMNS | MR_CAP_TRANSACTION | MR_CAP_STREAM | MR_CAP_RESUME,
     .guarantee = "all or nothing: the file appears when it is complete",
     .state_bytes = sizeof(json_destination),
     .lane_bytes = sizeof(json_destination_lane),
@@ -136,5 +146,10 @@ const mr_destination_ops mr_destination_json = {
     .abort = mr_text_destination_abort,
     .bytes_out = mr_text_destination_bytes,
     .target = mr_text_destination_target,
+    .cannot_resume = mr_text_destination_cannot_resume,
+    .checkpoint = json_checkpoint,
+    .leaves_traces = mr_text_destination_leaves_traces,
+    .resume = mr_text_destination_resume,
+    .suspend = mr_text_destination_suspend,
     .close = mr_text_destination_close,
 };

@@ -264,7 +264,7 @@ const mr_source_ops mr_source_json = {
     .name = "json",
     .summary = "JSON lines, arrays and documents: files, globs, pipes, compressed or not",
     .options = json_options,
-    .capabilities = MR_CAP_SPLIT | MR_CAP_REWIND | MR_CAP_STREAM | MR_CAP_TYPED,
+    .capabilities = MR_CAP_SPLIT | MR_CAP_REWIND | MR_CAP_STREAM | MR_CAP_RESUME | MR_CAP_TYPED,
     .state_bytes = sizeof(json_source),
     .lane_bytes = sizeof(json_lane),
     .open = json_open,
@@ -280,5 +280,8 @@ const mr_source_ops mr_source_json = {
     .lane_close = json_lane_close,
     .progress = json_progress,
     .verify = json_verify,
+    .cannot_resume = mr_text_source_cannot_resume,
+    .position = mr_text_source_position,
+    .seek = mr_text_source_seek,
     .close = json_close,
 };

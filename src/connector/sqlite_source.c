@@ -8,7 +8,10 @@
 #include <math.h>
 
 #include "connector/sqlite_type.h"
+#include "core/file.h"
 #include "core/number.h"
+#include "core/packed.h"
+#include "core/sha256.h"
 #include "core/utf8.h"
 #include "db/sqlite.h"
 
@@ -40,6 +43,7 @@ typedef struct sqlite_source {
     atomic_uint_least64_t row_count; /* read by progress() */
     uint64_t row_total;              /* 0 = not known */
     bool ended;
+    char looks[65]; /* a sum over what tells that somebody has written to the database */
 } sqlite_source;
 
 static const mr_option source_options[] = {
@@ -193,6 +197,22 @@ static mr_code learn_columns(sqlite_source *own, mr_error *err)
     return MR_OK;
 }
 
+/* File and log: identity, size and time of both. */
+static void take_looks(sqlite_source *own)
+{
+    const char *log = mr_arena_printf(own->env->arena, "%s-wal", own->path);
+    const char *const names[] = {own->path, log};
+    mr_sha256 sum;
+    mr_sha256_init(&sum);
+    for (size_t i = 0; i < MR_COUNT_OF(names); i++) {
+        mr_identity now = {0};
+        if (names[i] == NULL || !mr_identity_of_path(names[i], &now) || now.size_bytes == 0)
+            now = (mr_identity){0}; /* an empty log is as good as none */
+        mr_sha256_add(&sum, mr_slice_of((const char *)&now, sizeof now));
+    }
+    mr_sha256_hex(&sum, own->looks);
+}
+
 static mr_code source_open(void *state, const mr_connector_env *env, mr_error *err)
 {
     sqlite_source *own = state;
@@ -209,6 +229,7 @@ static mr_code source_open(void *state, const mr_connector_env *env, mr_error *e
                                        .cancelled = env->cancelled};
     MR_TRY(mr_sqlite_open(&own->db, own->path, &options, err));
     MR_TRY(mr_sqlite_begin(&own->db, err));
+    take_looks(own);
     if (own->table == NULL && own->query == NULL) MR_TRY(choose_table(own, err));
     MR_TRY(own->query != NULL ? prepare_query(own, err) : prepare_table(own, err));
     own->name = own->query != NULL ? MR_SLICE("query") : mr_slice_text(own->table);
@@ -319,6 +340,22 @@ static mr_code append_row(sqlite_source *own, mr_batch *batch, size_t *bytes, mr
     return MR_OK;
 }
 
+/* Rows so far, what the database looks like, and the layout that each column's first timestamp has
+ * set for the others. */
+static mr_code put_mark(const sqlite_source *own, mr_buffer *out, mr_error *err)
+{
+    const uint32_t count = own->schema.field_count;
+    bool any = false;
+    for (uint32_t i = 0; i < count; i++)
+        any = any || own->columns[i].layout != 0;
+    MR_TRY(mr_pack_u64(out, atomic_load_explicit(&own->row_count, memory_order_relaxed), err));
+    MR_TRY(mr_pack_text(out, mr_slice_text(own->looks), err));
+    MR_TRY(mr_pack_u32(out, any ? count * (uint32_t)sizeof(uint32_t) : 0, err));
+    for (uint32_t i = 0; any && i < count; i++)
+        MR_TRY(mr_pack_u32(out, own->columns[i].layout, err));
+    return MR_OK;
+}
+
 static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
 {
     sqlite_source *own = state;
@@ -346,6 +383,45 @@ static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
     job->result.record_count = batch->row_count;
     if (own->ended && batch->row_count == 0) job->end = true;
     atomic_store_explicit(&own->row_count, before + batch->row_count, memory_order_relaxed);
+    return put_mark(own, &job->mark, err);
+}
+
+/* --- positions
+ * ----------------------------------------------------------------------------------- */
+
+static const char *source_cannot_resume(MR_UNUSED const void *state,
+                                        MR_UNUSED const mr_connector_env *env)
+{
+    return NULL;
+}
+
+/* The rows before are stepped over: a query gives the same ones in the same order as long as the
+ * database is the same. */
+static mr_code source_seek(void *state, mr_slice position, mr_source_place *out, mr_error *err)
+{
+    sqlite_source *own = state;
+    mr_packed_in in = {.left = position};
+    const uint64_t rows = mr_packed_u64(&in);
+    const mr_slice looks = mr_packed_text(&in);
+    mr_packed_in layouts = {.left = mr_packed_text(&in)};
+    if (!mr_packed_all_read(&in))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "the checkpoint's place in \"%s\" was written by another version",
+                       own->path);
+    if (!mr_slice_is(looks, own->looks))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "the source \"%s\" has changed since the checkpoint: it was written to",
+                       own->path);
+    MR_TRY(source_begin(state, false, err));
+    for (uint32_t i = 0; i < own->schema.field_count && layouts.left.len > 0; i++)
+        own->columns[i].layout = mr_packed_u32(&layouts);
+    for (uint64_t i = 0; i < rows && !own->ended; i++) {
+        bool row;
+        MR_TRY(mr_sqlite_step(&own->rows, &row, err));
+        own->ended = !row;
+    }
+    atomic_store_explicit(&own->row_count, rows, memory_order_relaxed);
+    *out = (mr_source_place){.mark = position, .unchanged = true};
     return MR_OK;
 }
 
@@ -367,7 +443,7 @@ const mr_source_ops mr_source_sqlite = {
     .name = "sqlite",
     .summary = "a table or a query of an SQLite database",
     .options = source_options,
-    .capabilities = MR_CAP_REWIND | MR_CAP_TYPED,
+    .capabilities = MR_CAP_REWIND | MR_CAP_TYPED | MR_CAP_RESUME,
     .state_bytes = sizeof(sqlite_source),
     .open = source_open,
     .schema = source_schema,
@@ -376,5 +452,8 @@ const mr_source_ops mr_source_sqlite = {
     .set_schema = source_set_schema,
     .fetch = source_fetch,
     .progress = source_progress,
+    .cannot_resume = source_cannot_resume,
+    .position = mr_source_mark_position,
+    .seek = source_seek,
     .close = source_close,
 };

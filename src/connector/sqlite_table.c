@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "connector/sqlite_table.h"
 
+#include "core/packed.h"
+
 #define SQL_MAX_BYTES ((size_t)64 << 20)
 #define KEPT_SQL_MAX  1024 /* indexes and triggers of a table that is replaced */
 
@@ -68,15 +70,9 @@ static mr_code read_columns(mr_sqlite_table *table, mr_sqlite_stmt *stmt, bool s
     return MR_OK;
 }
 
-mr_code mr_sqlite_table_open(mr_sqlite_table *table, mr_sqlite *db, const char *name,
-                             mr_arena *arena, mr_error *err)
+static mr_code look_up(mr_sqlite_table *table, mr_error *err)
 {
-    *table = (mr_sqlite_table){.db = db, .arena = arena, .name = name, .into = name};
-    mr_buffer_init(&table->sql, "an SQL statement", SQL_MAX_BYTES);
-    table->column_cap = (uint32_t)sqlite3_limit(db->handle, SQLITE_LIMIT_COLUMN, -1);
-    table->columns = mr_arena_take(arena, sizeof(mr_sqlite_column) * table->column_cap);
-    if (table->columns == NULL) return mr_arena_fail(arena, err);
-
+    mr_sqlite *const db = table->db;
     bool strict = false, rowid = true;
     mr_sqlite_stmt stmt = {0};
     mr_code rc = mr_sqlite_prepare(
@@ -96,6 +92,16 @@ mr_code mr_sqlite_table_open(mr_sqlite_table *table, mr_sqlite *db, const char *
     if (rc == MR_OK) rc = read_columns(table, &stmt, strict, rowid, err);
     mr_sqlite_finish(&stmt);
     return rc;
+}
+
+mr_code mr_sqlite_table_open(mr_sqlite_table *table, mr_sqlite *db, const char *name,
+                             mr_arena *arena, mr_error *err)
+{
+    *table = (mr_sqlite_table){.db = db, .arena = arena, .name = name, .into = name};
+    mr_buffer_init(&table->sql, "an SQL statement", SQL_MAX_BYTES);
+    table->column_cap = (uint32_t)sqlite3_limit(db->handle, SQLITE_LIMIT_COLUMN, -1);
+    table->columns = mr_arena_take(arena, sizeof(mr_sqlite_column) * table->column_cap);
+    return table->columns != NULL ? look_up(table, err) : mr_arena_fail(arena, err);
 }
 
 void mr_sqlite_table_close(mr_sqlite_table *table)
@@ -120,6 +126,48 @@ mr_code mr_sqlite_table_rebuild(mr_sqlite_table *table, mr_error *err)
     table->exists = table->careful = table->triggers = false;
     table->column_count = 0;
     return MR_OK;
+}
+
+mr_code mr_sqlite_table_reopen(mr_sqlite_table *table, mr_error *err)
+{
+    const char *const name = table->name;
+    MR_TRY(mr_sqlite_table_rebuild(table, err));
+    table->name = table->into;
+    const mr_code rc = look_up(table, err);
+    table->name = name;
+    return rc;
+}
+
+mr_code mr_sqlite_table_remember(const mr_sqlite_table *table, mr_buffer *out, mr_error *err)
+{
+    MR_TRY(mr_pack_u32(out, table->made ? table->column_count : 0, err));
+    for (uint32_t i = 0; table->made && i < table->column_count; i++) {
+        const mr_sqlite_column *const column = &table->columns[i];
+        const bool same = mr_slice_equal(column->name, column->source);
+        MR_TRY(mr_pack_u32(out, (column->key ? 1u : 0) | (same ? 2u : 0), err));
+        if (!same) MR_TRY(mr_pack_text(out, column->source, err));
+    }
+    return MR_OK;
+}
+
+mr_code mr_sqlite_table_recall(mr_sqlite_table *table, mr_slice remembered, mr_error *err)
+{
+    mr_packed_in in = {.left = remembered};
+    const uint32_t count = mr_packed_u32(&in);
+    if (count > 0 && count != table->column_count) in.broken = true;
+    for (uint32_t i = 0; i < count && !in.broken; i++) {
+        mr_sqlite_column *const column = &table->columns[i];
+        const uint32_t bits = mr_packed_u32(&in);
+        const mr_slice source = (bits & 2u) != 0 ? column->name : mr_packed_text(&in);
+        column->key = (bits & 1u) != 0;
+        if (source.len > 0 || (bits & 2u) != 0)
+            MR_TRY(copy_slice(table->arena, source, &column->source, err));
+        table->made = true;
+    }
+    if (mr_packed_all_read(&in)) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "table \"%s\" in \"%s\" is not as it was when the checkpoint was made",
+                   table->name, table->db->name);
 }
 
 /* `name`, or `name`_2, _3, ... when a column is already called so. */

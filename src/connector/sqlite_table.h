@@ -48,6 +48,17 @@ void mr_sqlite_table_close(mr_sqlite_table *table);
  */
 MR_NODISCARD mr_code mr_sqlite_table_rebuild(mr_sqlite_table *table, mr_error *err);
 
+/* The same for a run that goes on from one that had begun to fill that table. */
+MR_NODISCARD mr_code mr_sqlite_table_reopen(mr_sqlite_table *table, mr_error *err);
+
+/* Appends what a later run has to know of a table that this one has made: which columns of the
+ * source feed which, where the names differ, and which are keys. */
+MR_NODISCARD mr_code mr_sqlite_table_remember(const mr_sqlite_table *table, mr_buffer *out,
+                                              mr_error *err);
+/* Takes it in, for a table that is there. */
+MR_NODISCARD mr_code mr_sqlite_table_recall(mr_sqlite_table *table, mr_slice remembered,
+                                            mr_error *err);
+
 /* Makes the table with these columns (at least one), `keys` being its primary key. */
 MR_NODISCARD mr_code mr_sqlite_table_create(mr_sqlite_table *table, const mr_schema *schema,
                                             const char *const *keys, uint32_t key_count,

@@ -10,6 +10,7 @@
 #include "connector/store_template.h"
 #include "core/json.h"
 #include "core/number.h"
+#include "core/packed.h"
 #include "core/scan.h"
 #include "core/utf8.h"
 #include "format/json.h"
@@ -514,6 +515,46 @@ static mr_code destination_commit(void *state, mr_error *err)
     return MR_OK;
 }
 
+/* --- Checkpoints ------------------------------------------------------------------------------ */
+
+/* What was sent behind the last checkpoint is sent again with the same ids, which the store knows.
+ */
+static const char *destination_cannot_resume(const void *state,
+                                             MR_UNUSED const mr_connector_env *env)
+{
+    const store_destination *own = state;
+    return own->ids == IDS_RANDOM ? "ids=random: what is sent again is another message" : NULL;
+}
+
+static mr_code destination_checkpoint(void *state, MR_UNUSED bool last, mr_buffer *position,
+                                      int *out_sync_fd, mr_error *err)
+{
+    store_destination *own = state;
+    const bool was_finishing = own->server.finishing;
+    own->server.finishing = atomic_load(own->env->cancelled);
+    const mr_code rc = send(own, err);
+    own->server.finishing = was_finishing;
+    *out_sync_fd = -1; /* the server answers when it is on its disk */
+    MR_TRY(rc);
+    return mr_pack_u64(position, (uint64_t)own->expected, err);
+}
+
+static mr_code destination_resume(void *state, mr_slice position, bool *out_published,
+                                  mr_error *err)
+{
+    store_destination *own = state;
+    mr_packed_in in = {.left = position};
+    *out_published = false;
+    own->expected = (int64_t)mr_packed_u64(&in);
+    if (mr_packed_all_read(&in)) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "the checkpoint's place in the store was written by another version");
+}
+
+static void destination_suspend(MR_UNUSED void *state)
+{
+}
+
 static uint64_t destination_bytes_out(void *state)
 {
     const store_destination *own = state;
@@ -541,7 +582,7 @@ const mr_destination_ops mr_destination_store = {
     .name = "store",
     .summary = "messages appended to streams of a message store, over HTTP",
     .options = destination_options,
-    .capabilities = MR_CAP_TYPED | MR_CAP_STREAM,
+    .capabilities = MR_CAP_TYPED | MR_CAP_STREAM | MR_CAP_RESUME,
     .guarantee = "each record once: a run that is repeated appends what is not there yet",
     .state_bytes = sizeof(store_destination),
     .open = destination_open,
@@ -550,5 +591,9 @@ const mr_destination_ops mr_destination_store = {
     .commit = destination_commit,
     .bytes_out = destination_bytes_out,
     .target = destination_target,
+    .cannot_resume = destination_cannot_resume,
+    .checkpoint = destination_checkpoint,
+    .resume = destination_resume,
+    .suspend = destination_suspend,
     .close = destination_close,
 };

@@ -5,6 +5,7 @@
 #include "connector/store_options.h"
 #include "core/clock.h"
 #include "core/number.h"
+#include "core/packed.h"
 
 #define BATCH_BYTES     ((size_t)1 << 20) /* of cells; a batch that has more goes on */
 #define LONGEST_WAIT_MS 30000 /* for the server to tell of more, before looking anyway */
@@ -233,6 +234,13 @@ static mr_code fill(store_source *own, mr_error *err)
     return MR_OK;
 }
 
+static mr_code put_mark(const store_source *own, mr_buffer *out, mr_error *err)
+{
+    MR_TRY(mr_pack_u64(out, (uint64_t)own->read.from, err));
+    MR_TRY(mr_pack_u64(out, (uint64_t)own->next_position, err));
+    return mr_pack_u64(out, own->row_count, err);
+}
+
 static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
 {
     store_source *own = state;
@@ -249,7 +257,32 @@ static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
     job->result.record_count = job->batch.row_count;
     job->end = own->ended && job->batch.row_count == 0;
     own->row_count += job->batch.row_count;
+    MR_TRY(put_mark(own, &job->mark, err));
     atomic_store_explicit(&own->shown_count, own->row_count, memory_order_relaxed);
+    return MR_OK;
+}
+
+/* --- Positions -------------------------------------------------------------------------------- */
+
+static const char *source_cannot_resume(MR_UNUSED const void *state,
+                                        MR_UNUSED const mr_connector_env *env)
+{
+    return NULL;
+}
+
+/* Histories only grow at their end: the global position is the whole of it. */
+static mr_code source_seek(void *state, mr_slice position, mr_source_place *out, mr_error *err)
+{
+    store_source *own = state;
+    mr_packed_in in = {.left = position};
+    own->read.from = (int64_t)mr_packed_u64(&in);
+    own->next_position = (int64_t)mr_packed_u64(&in);
+    own->row_count = mr_packed_u64(&in);
+    atomic_store_explicit(&own->shown_count, own->row_count, memory_order_relaxed);
+    if (!mr_packed_all_read(&in) || own->read.from < 0)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "the checkpoint's place in the store was written by another version");
+    *out = (mr_source_place){.mark = position, .unchanged = true};
     return MR_OK;
 }
 
@@ -269,12 +302,15 @@ const mr_source_ops mr_source_store = {
     .name = "store",
     .summary = "messages of a message store, over HTTP",
     .options = source_options,
-    .capabilities = MR_CAP_TYPED | MR_CAP_STREAM,
+    .capabilities = MR_CAP_TYPED | MR_CAP_STREAM | MR_CAP_RESUME,
     .state_bytes = sizeof(store_source),
     .open = source_open,
     .schema = source_schema,
     .abilities = source_abilities,
     .fetch = source_fetch,
     .progress = source_progress,
+    .cannot_resume = source_cannot_resume,
+    .position = mr_source_mark_position,
+    .seek = source_seek,
     .close = source_close,
 };

@@ -66,7 +66,7 @@ void mr_text_destination_abort(void *state)
 uint64_t mr_text_destination_bytes(void *state)
 {
     const mr_text_destination *d = state;
-    return d->output != NULL ? mr_output_bytes(d->output) : 0;
+    return d->bytes_before + (d->output != NULL ? mr_output_bytes(d->output) : 0);
 }
 
 mr_slice mr_text_destination_target(void *state)

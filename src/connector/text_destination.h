@@ -23,7 +23,10 @@ typedef struct mr_text_destination { /* the first member of a format's state */
     int level;
     char path[MR_FILE_PATH_MAX]; /* after open: where it will be */
     mr_output *output;
-    mr_buffer frame; /* what stands around the records: header, brackets */
+    mr_buffer frame;       /* what stands around the records: header, brackets */
+    bool any_rows;         /* formats with something between records: one has been written */
+    bool sealed;           /* what ends the output has been written */
+    uint64_t bytes_before; /* of earlier runs that this one goes on from */
 } mr_text_destination;
 
 typedef struct mr_text_destination_lane { /* the first member of a format's lane */
@@ -62,6 +65,15 @@ MR_NODISCARD mr_code mr_text_destination_put_frame(mr_text_destination *destinat
 MR_NODISCARD mr_code mr_text_destination_write(void *state, mr_job *job, mr_error *err);
 MR_NODISCARD mr_code mr_text_destination_flush(void *state, mr_error *err);
 MR_NODISCARD mr_code mr_text_destination_commit(void *state, mr_error *err);
+/* As in mr_destination_ops; connector/text_mark.c. A format that ends its output with something
+ * writes that first, when `last` and not sealed. */
+const char *mr_text_destination_cannot_resume(const void *state, const mr_connector_env *env);
+MR_NODISCARD mr_code mr_text_destination_checkpoint(void *state, bool last, mr_buffer *position,
+                                                    int *out_sync_fd, mr_error *err);
+MR_NODISCARD mr_code mr_text_destination_resume(void *state, mr_slice position, bool *out_published,
+                                                mr_error *err);
+bool mr_text_destination_leaves_traces(const void *state);
+void mr_text_destination_suspend(void *state);
 void mr_text_destination_abort(void *state);
 uint64_t mr_text_destination_bytes(void *state);
 mr_slice mr_text_destination_target(void *state);

@@ -117,6 +117,7 @@ mr_code mr_text_source_begin(mr_text_source *s, bool keep, mr_error *err)
     s->kept_at = 0;
     s->done_before = 0;
     atomic_store(&s->done_bytes, 0);
+    mr_text_source_sum_up(s);
     if (first) return MR_OK;
     if (s->kept_pass) { /* hand the kept bytes out again, from the place where they began */
         s->offset = s->start.consumed;
@@ -125,6 +126,30 @@ mr_code mr_text_source_begin(mr_text_source *s, bool keep, mr_error *err)
     }
     MR_TRY(open_input(s, err));
     return start_file(s, err);
+}
+
+mr_code mr_text_source_go(mr_text_source *s, uint32_t file, uint64_t offset, uint64_t carry_bytes,
+                          mr_slice restart, mr_error *err)
+{
+    uint64_t size;
+    s->begun = true;
+    mr_text_source_sum_up(s);
+    for (bool has = true; mr_input_file_index(s->input) < file;) {
+        s->done_before += mr_input_identity(s->input, mr_input_file_index(s->input)).size_bytes;
+        MR_TRY(mr_input_next_file(s->input, &has, err));
+        if (!has) return mr_fail(err, MR_ERR_USAGE, "there is no file number %u", file + 1);
+        if (mr_input_file_index(s->input) == file) MR_TRY(start_file(s, err));
+    }
+    if (offset < s->offset)
+        return mr_fail(err, MR_ERR_USAGE, "'%.*s' begins otherwise than it did",
+                       MR_SLICE_ARGS(s->file_name));
+    const bool direct = mr_input_is_direct(s->input, &size);
+    if (!direct) MR_TRY(mr_input_seek(s->input, offset, restart, err));
+    s->offset = offset;
+    s->carried = carry_bytes;
+    s->first_piece = false;
+    s->file_final = direct && offset + carry_bytes >= size;
+    return MR_OK;
 }
 
 static void describe(mr_text_source *s, mr_job *job)
@@ -159,6 +184,31 @@ static mr_code read_piece(mr_text_source *s, mr_job *job, mr_error *err)
         job->bytes.len += got;
         s->file_final = got == 0;
         if (s->env->streaming && job->bytes.len > 0) return MR_OK;
+    }
+    return MR_OK;
+}
+
+/* What an earlier run had handed out already and no record had taken. */
+static mr_code fetch_carried(mr_text_source *s, mr_job *job, bool direct, mr_error *err)
+{
+    describe(s, job);
+    job->carried = true;
+    job->direct = direct;
+    job->range_bytes = s->carried;
+    s->offset += s->carried;
+    if (direct) {
+        s->carried = 0;
+        return MR_OK;
+    }
+    MR_TRY(mr_buffer_reserve(&job->bytes, s->carried, err));
+    while (s->carried > 0) {
+        size_t got;
+        MR_TRY(mr_input_read(s->input, job->bytes.ptr + job->bytes.len, s->carried, &got, err));
+        if (got == 0)
+            return mr_fail(err, MR_ERR_INPUT, "'%.*s' ends before the place to go on from",
+                           MR_SLICE_ARGS(s->file_name));
+        job->bytes.len += got;
+        s->carried -= got;
     }
     return MR_OK;
 }
@@ -229,11 +279,12 @@ mr_code mr_text_source_fetch(mr_text_source *s, mr_job *job, mr_error *err)
         return s->pending.code;
     }
     if (s->kept_pass && !s->keeping) return fetch_kept(s, job, err);
+    uint64_t size;
+    if (s->carried > 0) return fetch_carried(s, job, mr_input_is_direct(s->input, &size), err);
     MR_TRY(advance(s, &job->end, err));
     if (s->keeping) s->kept_pass = true;
     if (s->keeping && s->kept.len >= MR_KEEP_BYTES) job->end = true;
     if (job->end) return MR_OK;
-    uint64_t size;
     if (mr_input_is_direct(s->input, &size) && !s->keeping) return fetch_direct(s, job, size);
     return fetch_stream(s, job, err);
 }

@@ -50,6 +50,9 @@ struct mr_text_source { /* the first member of a format's state */
     bool kept_pass;   /* there are kept bytes to hand out again */
     mr_buffer kept;
     size_t kept_at;
+    uint64_t carried;     /* bytes at `offset` that an earlier run had handed out already */
+    char names_sum[65];   /* of all files: */
+    char inputs_sum[65];  /* names, identities, sizes and times at the start of the pass */
     mr_error pending;     /* to be reported once what came before it has been handed out */
     uint64_t done_before; /* bytes of the files before the current one */
     atomic_uint_least64_t done_bytes;
@@ -65,6 +68,19 @@ void mr_text_source_close(mr_text_source *source);
 uint32_t mr_text_source_abilities(const mr_text_source *source);
 
 MR_NODISCARD mr_code mr_text_source_begin(mr_text_source *source, bool keep, mr_error *err);
+/* Instead of begin: the next piece is that of `carry_bytes` at `offset` of file number `file`, if
+ * there are any, and then what follows. `restart`: where decoding may begin (mr_input_mark()). */
+MR_NODISCARD mr_code mr_text_source_go(mr_text_source *source, uint32_t file, uint64_t offset,
+                                       uint64_t carry_bytes, mr_slice restart, mr_error *err);
+/* As in mr_source_ops; connector/text_place.c. */
+const char *mr_text_source_cannot_resume(const void *source, const mr_connector_env *env);
+MR_NODISCARD mr_code mr_text_source_position(void *source, const mr_source_place *place,
+                                             mr_buffer *out, mr_error *err);
+MR_NODISCARD mr_code mr_text_source_seek(void *source, mr_slice position, mr_source_place *out,
+                                         mr_error *err);
+/* Takes down what the input looks like as a whole, for positions. */
+void mr_text_source_sum_up(mr_text_source *source);
+
 MR_NODISCARD mr_code mr_text_source_fetch(mr_text_source *source, mr_job *job, mr_error *err);
 MR_NODISCARD mr_code mr_text_source_load(const mr_text_source *source, mr_job *job, mr_error *err);
 void mr_text_source_progress(mr_text_source *source, uint64_t *out_done, uint64_t *out_total);

@@ -181,6 +181,12 @@ bool mr_input_is_direct(const mr_input *input, uint64_t *out_size)
     return true;
 }
 
+uint64_t mr_input_start_bytes(const mr_input *input, uint32_t file, bool *out_direct)
+{
+    *out_direct = input->files[file].is_direct;
+    return *out_direct ? input->files[file].start : 0;
+}
+
 mr_code mr_input_pread(const mr_input *input, uint32_t file, uint64_t offset, char *to, size_t len,
                        size_t *out_got, mr_error *err)
 {

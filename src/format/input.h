@@ -123,6 +123,10 @@ MR_NODISCARD mr_code mr_input_mark(const mr_input *input, uint32_t file, uint64_
 uint32_t mr_input_file_count(const mr_input *input);
 uint32_t mr_input_file_index(const mr_input *input); /* of the current one, from 0 */
 
+/* Bytes in front of the decoded stream (a byte order mark) of a direct file that has been opened; 0
+ * and *out_direct false for others. Any thread that was told of the file after it was opened. */
+uint64_t mr_input_start_bytes(const mr_input *input, uint32_t file, bool *out_direct);
+
 /* The path of a file as found; "standard input" or the label of a descriptor. Lives until close. */
 const char *mr_input_file_name(const mr_input *input, uint32_t file);
 

@@ -19,12 +19,14 @@ struct mr_output {
     mr_compressor *stream; /* made by the first plain write of a compressed output */
     mr_buffer gathered;
     char *name;
-    uint64_t begun_at; /* length of the file when we began */
-    uint64_t bytes;    /* how much it was, once it is over */
+    uint64_t begun_at;  /* length of the file when we began, or the run we go on from */
+    uint64_t opened_at; /* and when it was opened */
+    uint64_t bytes;     /* how much it was, once it is over */
     bool is_append;
     bool is_atomic;
     bool has_written;
-    bool is_over; /* committed, aborted or suspended */
+    bool is_sealed; /* its last bytes are written */
+    bool is_over;   /* committed, aborted or suspended */
 };
 
 /* --- planning --------------------------------------------------------------------------------- */
@@ -39,9 +41,8 @@ static bool is_special(const char *path)
 
 static mr_code check_options(const mr_output_options *options, mr_codec codec, mr_error *err)
 {
-    if (options->resume && (options->append || options->in_place))
-        return mr_fail(err, MR_ERR_USAGE, "resume cannot be combined with %s",
-                       options->append ? "append" : "in_place");
+    if (options->resume && options->in_place)
+        return mr_fail(err, MR_ERR_USAGE, "resume cannot be combined with in_place");
     if (options->append && codec == MR_CODEC_DEFLATE)
         return mr_fail(err, MR_ERR_USAGE,
                        "append cannot be combined with compression 'deflate', which has no pieces; "
@@ -122,6 +123,19 @@ static mr_code check_appendable(const char *path, mr_codec codec, mr_error *err)
                    path, mr_codec_name(found), mr_codec_name(codec));
 }
 
+static mr_code resume_append(mr_output *output, uint64_t length, mr_error *err)
+{
+    mr_file *file = &output->file;
+    if (file->written >= length) return mr_file_cut(file, length, err);
+    const mr_code rc =
+        mr_fail(err, MR_ERR_CONFLICT,
+                "%s holds %llu bytes where the checkpoint says %llu, so the run "
+                "cannot be resumed",
+                file->label, (unsigned long long)file->written, (unsigned long long)length);
+    mr_file_close(file);
+    return rc;
+}
+
 static mr_code open_target(mr_output *output, const mr_output_options *options, const char *path,
                            mr_error *err)
 {
@@ -133,7 +147,8 @@ static mr_code open_target(mr_output *output, const mr_output_options *options, 
     if (options->append) {
         MR_TRY(check_appendable(path, output->codec, err));
         output->is_append = true;
-        return mr_file_open_append(&output->file, path, err);
+        MR_TRY(mr_file_open_append(&output->file, path, err));
+        return options->resume ? resume_append(output, options->resume_from, err) : MR_OK;
     }
     if (options->in_place) return mr_file_open_in_place(&output->file, path, err);
     output->is_atomic = true;
@@ -168,7 +183,10 @@ mr_code mr_output_open(mr_output **out, const mr_output_options *options, mr_err
     mr_code rc = set_name(output, path, err);
     if (rc == MR_OK) rc = mr_buffer_reserve(&output->gathered, MR_OUTPUT_BUFFER_BYTES, err);
     if (rc == MR_OK) rc = open_target(output, options, path, err);
-    output->begun_at = output->file.written;
+    const bool goes_on = options->append && options->resume;
+    output->begun_at = goes_on ? options->append_from : output->file.written;
+    output->opened_at = output->file.written;
+    output->is_sealed = options->sealed;
     if (rc != MR_OK) {
         output->is_over = true; /* nothing is open that could be aborted */
         mr_output_close(output);
@@ -257,6 +275,13 @@ mr_code mr_output_checkpoint(mr_output *output, uint64_t *out_length, mr_error *
     return MR_OK;
 }
 
+mr_code mr_output_identity(const mr_output *output, mr_identity *out, uint64_t *out_begun_at,
+                           mr_error *err)
+{
+    *out_begun_at = output->begun_at;
+    return mr_file_identity(&output->file, out, err);
+}
+
 static void end(mr_output *output)
 {
     output->bytes = mr_output_bytes(output);
@@ -267,7 +292,7 @@ static void end(mr_output *output)
 static mr_code finish(mr_output *output, mr_error *err)
 {
     MR_TRY(end_piece(output, err));
-    if (!output->has_written && output->begun_at == 0 && output->codec != MR_CODEC_NONE) {
+    if (!output->has_written && output->opened_at == 0 && output->codec != MR_CODEC_NONE) {
         MR_TRY(need_stream(output, err));
         MR_TRY(mr_compressor_block(output->stream, MR_SLICE(""), &output->gathered, err));
     }
@@ -275,10 +300,22 @@ static mr_code finish(mr_output *output, mr_error *err)
     return pass_on(output, err);
 }
 
+mr_code mr_output_mark(mr_output *output, bool last, uint64_t *out_length, int *out_fd,
+                       mr_error *err)
+{
+    MR_DCHECK(!output->is_over && !output->is_sealed);
+    MR_TRY(last ? finish(output, err) : end_piece(output, err));
+    MR_TRY(pass_on(output, err));
+    output->is_sealed = last;
+    *out_length = output->file.written;
+    *out_fd = output->file.is_regular && !output->file.is_borrowed ? output->file.fd : -1;
+    return MR_OK;
+}
+
 mr_code mr_output_commit(mr_output *output, mr_error *err)
 {
     MR_DCHECK(!output->is_over);
-    MR_TRY(finish(output, err));
+    if (!output->is_sealed) MR_TRY(finish(output, err));
     const uint64_t bytes = mr_output_bytes(output);
     MR_TRY(output->is_atomic ? mr_file_replace(&output->file, err) : sync_own(output, err));
     output->is_over = true;
@@ -341,7 +378,7 @@ bool mr_output_is_atomic(const mr_output *output)
 
 bool mr_output_is_at_start(const mr_output *output)
 {
-    return output->begun_at == 0;
+    return output->opened_at == 0;
 }
 
 uint64_t mr_output_bytes(const mr_output *output)

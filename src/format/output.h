@@ -6,7 +6,7 @@
  *     path                      written to                  on abort, or when killed
  *     a regular file, or none   PATH.part, then renamed     the old file is as it was
  *     the same with append      the end of the file         cut to its old length; killed: a tail
- * stays
+ *                                                           stays, which resuming cuts off
  *     "-", /dev/stdout,         the thing itself            what was written was written
  *     a pipe, a device,
  *     or with in_place
@@ -35,8 +35,10 @@ typedef struct mr_output_options {
     int level;        /* mr_codec_level(); MR_OUTPUT_LEVEL_DEFAULT = the codec's own */
     bool in_place;    /* write to the target itself even if it is a regular file */
     bool append;
-    bool resume;                /* go on with the .part of an earlier run, */
+    bool resume;                /* go on with the .part (or appended file) of an earlier run, */
     uint64_t resume_from;       /* cut to this length */
+    uint64_t append_from;       /* resuming an append: where that run began, for abort */
+    bool sealed;                /* resuming what had been sealed: only commit is left */
     const mr_identity *sources; /* files that are being read: none may be the target */
     size_t source_count;
 } mr_output_options;
@@ -65,6 +67,16 @@ MR_NODISCARD mr_code mr_output_flush(mr_output *output, mr_error *err);
 
 /* Ends the current piece and makes everything durable. A later run may resume at *out_length. */
 MR_NODISCARD mr_code mr_output_checkpoint(mr_output *output, uint64_t *out_length, mr_error *err);
+
+/* The same without making it durable: the caller syncs *out_fd, which stays open until commit,
+ * abort or suspend, before it counts on the length. `last`: the output is complete, and commit will
+ * only publish it. */
+MR_NODISCARD mr_code mr_output_mark(mr_output *output, bool last, uint64_t *out_length, int *out_fd,
+                                    mr_error *err);
+
+/* What the file being written is, and where this output began in it. */
+MR_NODISCARD mr_code mr_output_identity(const mr_output *output, mr_identity *out,
+                                        uint64_t *out_begun_at, mr_error *err);
 
 /* Finishes the last piece, syncs and publishes. An output nothing was written to is an empty file,
  * or a compressed one of no bytes. */

@@ -96,9 +96,9 @@ MR_TEST(contradictions_name_both_sides)
     MR_EXPECT_CODE(mr_output_plan(&levels, path, &codec, &err), MR_ERR_USAGE);
     MR_EXPECT(strstr(err.text, "level 1 is given, but 'x' is not compressed") != NULL);
     MR_EXPECT_CODE(
-        mr_output_plan(OPTIONS(.path = "x", .append = true, .resume = true), path, &codec, &err),
+        mr_output_plan(OPTIONS(.path = "x", .in_place = true, .resume = true), path, &codec, &err),
         MR_ERR_USAGE);
-    MR_EXPECT(strstr(err.text, "resume") != NULL && strstr(err.text, "append") != NULL);
+    MR_EXPECT(strstr(err.text, "resume") != NULL && strstr(err.text, "in_place") != NULL);
     MR_EXPECT_CODE(mr_output_plan(OPTIONS(.path = "x.deflate", .append = true), path, &codec, &err),
                    MR_ERR_USAGE);
     MR_EXPECT_CODE(mr_output_plan(OPTIONS(.path = ""), path, &codec, &err), MR_ERR_USAGE);

@@ -9,12 +9,26 @@
 #define MAX_CARRY_BYTES  ((size_t)1 << 30)
 #define KEEP_CARRY_BYTES ((size_t)1 << 20)
 
+static void go_to(mr_place *place, const mr_source_place *from)
+{
+    place->begun = from->mark.ptr == NULL;
+    place->file = from->file;
+    place->offset = from->offset;
+    place->record_base = from->record_base;
+    place->line_base = from->line_base;
+    place->state = from->state;
+    place->retry_at = from->retry_bytes;
+    place->owed = from->carry_bytes > 0;
+}
+
 mr_code mr_collector_open(mr_collector *c, const mr_engine_config *config, bool threaded,
                           mr_error *err)
 {
     c->config = config;
     c->threaded = threaded;
     mr_buffer_init(&c->place.carry, "a record (limits.max_record_bytes)", MAX_CARRY_BYTES);
+    mr_buffer_init(&c->place.mark, "the source's position", MR_POSITION_MAX);
+    if (config->from != NULL) go_to(&c->place, config->from);
     mr_job_init(&c->seam);
     mr_buffer_init(&c->held_raw, "a rejected record", MR_REJECT_RAW_BYTES + 1);
     c->lane_opened = true;
@@ -31,6 +45,7 @@ void mr_collector_close(mr_collector *c)
     mr_job_done(&c->seam);
     mr_buffer_done(&c->place.carry);
     mr_buffer_done(&c->held_raw);
+    mr_buffer_done(&c->place.mark);
 }
 
 mr_code mr_collector_finish(mr_collector *c, mr_error *err)
@@ -40,9 +55,25 @@ mr_code mr_collector_finish(mr_collector *c, mr_error *err)
                    c->place.carry.len);
 }
 
+mr_code mr_collector_settled(mr_collector *c, bool ending, mr_error *err)
+{
+    const mr_place *place = &c->place;
+    const bool nowhere = (!place->begun && place->mark.len == 0) || place->owed || c->holding;
+    if (c->config->settled == NULL || nowhere) return MR_OK;
+    const mr_source_place at = {.file = place->file,
+                                .offset = place->offset,
+                                .carry_bytes = place->carry.len,
+                                .retry_bytes = place->retry_at,
+                                .record_base = place->record_base,
+                                .line_base = place->line_base,
+                                .state = place->state,
+                                .mark = mr_buffer_slice(&place->mark)};
+    return c->config->settled(c->config->settled_context, &at, c->ledger, ending, err);
+}
+
 static uint64_t rows_left(const mr_collector *c)
 {
-    return c->config->limit == 0 ? UINT64_MAX : c->config->limit - c->offered;
+    return c->config->limit == 0 ? UINT64_MAX : c->config->limit - c->ledger->offered;
 }
 
 /* How many rows a lane need not go beyond. */
@@ -178,7 +209,7 @@ static void account(mr_collector *c, mr_job *job)
     const mr_text_result *now = &job->result, *before = &job->accounted;
     l->read += job->row_count + job->rejects.count;
     l->written += job->encoded_rows;
-    c->offered += job->offered;
+    l->offered += job->offered;
     l->filtered += job->filtered;
     l->deduplicated += job->deduplicated;
     l->blank_lines += now->blank_lines - before->blank_lines;
@@ -314,6 +345,12 @@ static mr_code deliver_in_order(mr_collector *c, mr_job *job, mr_error *err)
     return give(c, job, err);
 }
 
+static mr_code keep_mark(mr_place *place, const mr_job *job, mr_error *err)
+{
+    mr_buffer_reset(&place->mark);
+    return mr_buffer_append(&place->mark, mr_buffer_slice(&job->mark), err);
+}
+
 static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
 {
     const mr_destination_ops *destination = c->config->destination;
@@ -346,7 +383,7 @@ static mr_code deliver(mr_collector *c, mr_job *job, mr_error *err)
         mr_lane_work(&c->lane, job, lane_limit(c));
         MR_TRY(deliver_part(c, job, err));
     }
-    return job->from_batch ? MR_OK : keep_tail(&c->place, job, err);
+    return job->from_batch ? keep_mark(&c->place, job, err) : keep_tail(&c->place, job, err);
 }
 
 /* --- settling where a piece begins
@@ -438,6 +475,12 @@ static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
         return mr_fail(err, MR_ERR_IO,
                        "a piece begins at byte %" PRIu64 " where %" PRIu64 " is due", job->offset,
                        place->offset + place->carry.len);
+    if (job->carried) {
+        if (job->code != MR_OK) return fail_in_piece(job, err);
+        place->owed = false;
+        place->file_name = job->file_name;
+        return mr_buffer_append(&place->carry, mr_buffer_slice(&job->bytes), err);
+    }
     if (!job->final && place->carry.len + job->bytes.len < place->retry_at)
         return mr_buffer_append(&place->carry, mr_buffer_slice(&job->bytes), err);
     if (!c->threaded) return read_whole(c, job, err);

@@ -21,6 +21,8 @@ typedef struct mr_place {
     mr_buffer carry;   /* input from `offset` on that no record has taken yet */
     uint64_t retry_at; /* reading is tried again when there are so many bytes: doubling keeps it
                           linear */
+    bool owed;         /* carried bytes of an earlier run have still to come */
+    mr_buffer mark;    /* of the last batch */
 } mr_place;
 
 typedef struct mr_collector {
@@ -37,7 +39,6 @@ typedef struct mr_collector {
     mr_buffer held_raw;
     mr_slice held_name;
     mr_error exceeded;      /* names it */
-    uint64_t offered;       /* rows that the destination has been shown */
     bool rejects_exceeded;  /* one more reject than max_rejects has been met */
     bool threaded;          /* lanes have read the pieces already */
     mr_chain_lane *ordered; /* steps that are done here, in order */
@@ -56,6 +57,9 @@ MR_NODISCARD mr_code mr_collector_finish(mr_collector *collector, mr_error *err)
 
 /* The run is over, well or not: a reject that waits for the end of its record goes out. */
 MR_NODISCARD mr_code mr_collector_release(mr_collector *collector, mr_error *err);
+
+/* Tells config->settled where the stream stands. */
+MR_NODISCARD mr_code mr_collector_settled(mr_collector *collector, bool ending, mr_error *err);
 
 /* More rejects or resyncs than allowed? `err` then says which. */
 bool mr_collector_rejects_exceeded(const mr_collector *collector, mr_error *err);

@@ -51,6 +51,11 @@ typedef enum mr_rate_unit {
     MR_RATE_BYTES,   /* of the source's text, or of the cells where it has none */
     MR_RATE_REQUESTS /* to each end on another machine */
 } mr_rate_unit;
+typedef enum mr_resume {
+    MR_RESUME_NEVER,   /* no checkpoints, and one that is there is dropped */
+    MR_RESUME_AUTO,    /* go on from one if there is one */
+    MR_RESUME_REQUIRE, /* there has to be one */
+} mr_resume;
 
 /* What happens when the destination does not keep up. */
 typedef enum mr_backpressure {
@@ -145,6 +150,11 @@ typedef struct mr_pipeline_config {
         mr_rate_unit rate_unit;
         bool rate_enabled;
         mr_delivery delivery;
+        struct {
+            const char *dir;     /* NULL = ~/.millrace/state */
+            int64_t interval_ns; /* between two; 0 = time does not count */
+            uint64_t records;    /* likewise */
+        } checkpoint;
         const char *dead_letter_path; /* NULL = beside the destination */
         uint64_t dead_letter_max;     /* entries of a file; 0 = any number */
         bool dead_letter_rotate;
@@ -187,6 +197,7 @@ typedef struct mr_pipeline_config {
     const char *schema_text; /* of --schema: a file, or name=type,... */
     mr_declared declared;    /* of `schema`; after mr_config_finish() of --schema, if given */
     mr_infer_choice infer;
+    mr_resume resume;
     mr_lossy lossy;
     mr_progress_form progress;
     mr_summary summary;
@@ -254,7 +265,8 @@ typedef struct mr_config_facts {
     uint64_t expected_store_bytes; /* of the run's records in row storage; 0 = not known */
     bool destination_known;        /* the two below are valid */
     bool destination_exactly_once;
-    bool destination_sharded; /* independent shards that cannot keep one order */
+    const char *destination_why; /* it is not, in words; may be NULL */
+    bool destination_sharded;    /* independent shards that cannot keep one order */
 } mr_config_facts;
 
 /* Checks for contradictions. MR_ERR_USAGE names both keys; with allow_conflicts those that have a

@@ -58,7 +58,8 @@ static const mr_option_choice rate_units[] = {
 static const mr_option_choice losses[] = {
     {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
-static const mr_option_choice resumes[] = {{"never", 0}, {"auto", 1}, {"require", 2}, {0}};
+static const mr_option_choice resumes[] = {
+    {"never", MR_RESUME_NEVER}, {"auto", MR_RESUME_AUTO}, {"require", MR_RESUME_REQUIRE}, {0}};
 static const mr_option_choice drifts[] = {{"default", 0}, {0}};
 
 /* ---- values with a grammar of their own ---- */
@@ -236,10 +237,10 @@ const mr_option mr_config_table[] = {
     {.name = "reliability.rate_limit.burst", .type = MR_OPTION_U64, AT(reliability.rate_burst), .fallback = "0", .help = "how many may go at once after a pause; 0 is twice the rate"},
     {.name = "reliability.rate_limit.unit", .type = MR_OPTION_ENUM, AT(reliability.rate_unit), .choices = rate_units, .fallback = "records", .help = "what the rate counts: records or bytes on their way to the destination, or requests to each remote end"},
     {.name = "reliability.health_check", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("remote ends are asked when they are opened, and every failure is seen"), .help = "ask remote ends whether they are well"},
-    {.name = "reliability.checkpoint.dir", .aliases = "state_dir", .type = MR_OPTION_TEXT, REFUSED("checkpoints are " LATER), .help = "where checkpoints are kept"},
-    {.name = "reliability.checkpoint.interval", .type = MR_OPTION_DURATION_NS, .fallback = "10s", REFUSED("checkpoints are " LATER), .help = "time between checkpoints"},
-    {.name = "reliability.checkpoint.records", .type = MR_OPTION_U64, .fallback = "1000000", REFUSED("checkpoints are " LATER), .help = "records between checkpoints"},
-    {.name = "resume", .type = MR_OPTION_ENUM, .choices = resumes, .fallback = "never", REFUSED("checkpoints are " LATER), .help = "go on from the last checkpoint"},
+    {.name = "reliability.checkpoint.dir", .aliases = "state_dir", .type = MR_OPTION_TEXT, AT(reliability.checkpoint.dir), .help = "checkpoints are kept in a folder of this one; without it ~/.millrace/state"},
+    {.name = "reliability.checkpoint.interval", .type = MR_OPTION_DURATION_NS, AT(reliability.checkpoint.interval_ns), .fallback = "10s", .help = "a checkpoint is made after this time; 0: time does not count"},
+    {.name = "reliability.checkpoint.records", .type = MR_OPTION_U64, AT(reliability.checkpoint.records), .fallback = "1000000", .help = "and after so many records, whichever comes first (the default not more than once a second); 0: they do not count"},
+    {.name = "resume", .type = MR_OPTION_ENUM, AT(resume), .choices = resumes, .fallback = "auto", .help = "auto goes on from an earlier run's checkpoint if there is one, require fails without, never starts over and makes none"},
 
     {.name = "limits.max_record_bytes", .type = MR_OPTION_SIZE_BYTES, AT(limits.max_record_bytes), .fallback = "64MiB", .range = {1024, INT64_C(1) << 31}, .help = "a larger record is rejected"},
     {.name = "limits.max_columns", .type = MR_OPTION_U32, AT(limits.max_columns), .fallback = "65536", .range = {1, 65536}, .help = "columns of a record"},

@@ -209,9 +209,6 @@ MR_TEST(wrong_files_are_refused_with_their_place)
                         "(1%), found '2'"},
         {"reliability: {rate_limit_per_sec: -5}\n", "p.yaml:1:35: reliability.rate_limit_per_sec: "
                                                     "expected a number of at least 0, found '-5'"},
-        {"reliability: {checkpoint: {dir: x}}\n",
-         "p.yaml:1:33: reliability.checkpoint.dir: not supported yet: checkpoints are not built in "
-         "this version"},
         {"server: {prot: 1}\n", "p.yaml:1:10: unknown key 'prot' in server; did you mean 'port'?"},
         {"sources: {a: x.csv, b: y.csv}\n", "p.yaml:1:1: sources holds 2 of them, and a run has "
                                             "one; say which with 'source: a' beside "

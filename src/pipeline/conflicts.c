@@ -91,8 +91,10 @@ static mr_code exactly_once(const judge *j)
     char both[BOTH_BYTES];
     snprintf(
         both, sizeof both,
-        "'reliability.delivery: exactly_once' contradicts 'destination.type: %s', which cannot",
-        c->destination.connector != NULL ? c->destination.connector : "unknown");
+        "'reliability.delivery: exactly_once' contradicts 'destination.type: %s', which cannot%s%s",
+        c->destination.connector != NULL ? c->destination.connector : "unknown",
+        j->facts->destination_why != NULL ? ": " : "",
+        j->facts->destination_why != NULL ? j->facts->destination_why : "");
     MR_TRY(contradiction(j, both, "at-least-once delivery"));
     c->reliability.delivery = MR_DELIVERY_AT_LEAST_ONCE;
     return MR_OK;

@@ -2,6 +2,7 @@
 #include "pipeline/discover.h"
 
 #include "core/mem.h"
+#include "core/packed.h"
 
 /* In job->encoded: for each batch of the piece a section, then for each of its columns an entry and
  * the bytes of its name, padded so that the next entry is aligned. */
@@ -47,6 +48,53 @@ void mr_discovery_finish(mr_discovery *discovery)
         discovery->schema.fields[i].type = discovery->columns[i].type;
 }
 
+static mr_code grow(mr_discovery *d, mr_error *err)
+{
+    const uint32_t cap = d->column_cap * 2;
+    mr_infer *columns = mr_mem_realloc(d->columns, sizeof *columns * cap);
+    if (columns == NULL)
+        return mr_fail(err, MR_ERR_NOMEM, "no memory left to look at %u columns", cap);
+    memset(columns + d->column_cap, 0, sizeof *columns * (cap - d->column_cap));
+    d->columns = columns;
+    d->column_cap = cap;
+    return MR_OK;
+}
+
+mr_code mr_discovery_encode(const mr_discovery *d, bool exact, mr_buffer *out, mr_error *err)
+{
+    MR_TRY(mr_pack_u32(out, exact, err));
+    MR_TRY(mr_pack_u32(out, d->schema.field_count, err));
+    for (uint32_t i = 0; i < d->schema.field_count; i++) {
+        MR_TRY(mr_pack_text(out, d->schema.fields[i].name, err));
+        MR_TRY(mr_pack_text(out, mr_slice_text(mr_type_name(d->columns[i].type)), err));
+        MR_TRY(mr_pack_u32(out, d->columns[i].layout, err));
+    }
+    return MR_OK;
+}
+
+mr_code mr_discovery_decode(mr_discovery *d, mr_arena *arena, mr_slice bytes, bool *out_exact,
+                            mr_error *err)
+{
+    mr_packed_in in = {.left = bytes};
+    MR_TRY(mr_discovery_init(d, arena, NULL, err));
+    *out_exact = mr_packed_u32(&in) != 0;
+    const uint32_t count = mr_packed_u32(&in);
+    for (uint32_t i = 0; i < count && !in.broken; i++) {
+        const mr_slice name = mr_packed_text(&in);
+        const mr_type type = mr_type_named(mr_packed_text(&in));
+        const uint32_t layout = mr_packed_u32(&in);
+        if (type == MR_TYPE_COUNT) in.broken = true;
+        if (in.broken) break;
+        if (d->schema.field_count == d->column_cap) MR_TRY(grow(d, err));
+        MR_TRY(mr_schema_add(&d->schema, name, type, NULL, err));
+        d->columns[i].type = type;
+        d->columns[i].layout = (mr_time_layout)layout;
+    }
+    if (mr_packed_all_read(&in)) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "the checkpoint's columns were written by another version of millrace");
+}
+
 static mr_code discover_lane_open(void *state, void *lane, mr_error *err)
 {
     (void)state, (void)lane, (void)err;
@@ -76,18 +124,6 @@ static mr_code discover_encode(void *lane, mr_job *job, mr_error *err)
     for (uint32_t i = 0; i < batch->column_count; i++)
         MR_TRY(put_entry(&job->encoded, batch, i, err));
     job->encoded_rows += batch->row_count;
-    return MR_OK;
-}
-
-static mr_code grow(mr_discovery *d, mr_error *err)
-{
-    const uint32_t cap = d->column_cap * 2;
-    mr_infer *columns = mr_mem_realloc(d->columns, sizeof *columns * cap);
-    if (columns == NULL)
-        return mr_fail(err, MR_ERR_NOMEM, "no memory left to look at %u columns", cap);
-    memset(columns + d->column_cap, 0, sizeof *columns * (cap - d->column_cap));
-    d->columns = columns;
-    d->column_cap = cap;
     return MR_OK;
 }
 

@@ -27,6 +27,14 @@ MR_NODISCARD mr_code mr_discovery_init(mr_discovery *discovery, mr_arena *arena,
                                        const mr_schema *known, mr_error *err);
 void mr_discovery_done(mr_discovery *discovery);
 
+/* Appends names, types and layouts, for a later run that is to write the same without a second
+ * look; `exact`: they are those of every value. */
+MR_NODISCARD mr_code mr_discovery_encode(const mr_discovery *discovery, bool exact, mr_buffer *out,
+                                         mr_error *err);
+/* A discovery that has found what encode wrote. MR_ERR_USAGE when that is not it. */
+MR_NODISCARD mr_code mr_discovery_decode(mr_discovery *discovery, mr_arena *arena, mr_slice bytes,
+                                         bool *out_exact, mr_error *err);
+
 /* Puts what was found into schema.fields[].type. A column without any value stays NULL. */
 void mr_discovery_finish(mr_discovery *discovery);
 

@@ -109,14 +109,15 @@ static bool must_end(engine *e, mr_error *err)
     if (atomic_load_explicit(e->config->cancelled, memory_order_relaxed)) {
         e->end = MR_END_CANCELLED;
         mr_fail(err, MR_ERR_CLOSED, "interrupted");
-        return true;
-    }
-    if (e->config->deadline_ns != 0 && mr_clock_ns() > e->config->deadline_ns) {
+    } else if (e->config->deadline_ns != 0 && mr_clock_ns() > e->config->deadline_ns) {
         e->end = MR_END_TIMEOUT;
         mr_fail(err, MR_ERR_CLOSED, "the time-out (--timeout) has passed");
-        return true;
+    } else {
+        return false;
     }
-    return false;
+    mr_error settling;
+    if (mr_collector_settled(&e->collector, true, &settling) != MR_OK) *err = settling;
+    return true;
 }
 
 /* How many jobs lie in queues, of those that are not in somebody's hands. */
@@ -142,8 +143,9 @@ static bool over(engine *e, mr_job *job, mr_error *err)
 {
     mr_histogram_record(&e->config->view->queue_wait, (uint64_t)(mr_clock_ns() - job->queued_ns));
     const bool at_end = job->end && job->code == MR_OK;
-    const mr_code rc = at_end ? mr_collector_finish(&e->collector, err)
-                              : mr_collector_take(&e->collector, job, err);
+    mr_code rc = at_end ? mr_collector_finish(&e->collector, err)
+                        : mr_collector_take(&e->collector, job, err);
+    if (rc == MR_OK) rc = mr_collector_settled(&e->collector, false, err);
     if (rc != MR_OK) {
         e->end = e->collector.rejects_exceeded ? MR_END_REJECTS : MR_END_FAILED;
         return true;
@@ -152,7 +154,7 @@ static bool over(engine *e, mr_job *job, mr_error *err)
         e->end = MR_END_REJECTS;
         return true;
     }
-    return at_end || (e->config->limit != 0 && e->collector.offered >= e->config->limit);
+    return at_end || (e->config->limit != 0 && e->collector.ledger->offered >= e->config->limit);
 }
 
 static void collect(engine *e, mr_error *err)
@@ -250,11 +252,11 @@ static void close_all(engine *e)
     mr_mem_free(e->jobs);
 }
 
-mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *out_ledger, mr_error *err)
+mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *ledger, mr_error *err)
 {
     engine e = {.config = config, .end = MR_END_DONE};
-    memset(out_ledger, 0, sizeof *out_ledger);
-    e.collector.ledger = out_ledger;
+    if (config->from == NULL) memset(ledger, 0, sizeof *ledger);
+    e.collector.ledger = ledger;
     mr_code rc = open_workers(&e, err);
     if (rc == MR_OK) rc = start_threads(&e, err);
     if (rc == MR_OK) {

@@ -76,13 +76,23 @@ typedef struct mr_engine_config {
     /* Collector: quarantine. Places in the reject are absolute by now. */
     mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, mr_error *err);
     void *reject_context;
+    /* Collector: called when a piece has been delivered, and with `ending` when the run is to end
+     * before its source (cancelled, time-out): everything before `place` is in the destination's
+     * and the quarantine's hands. NULL = nobody wants to know. */
+    mr_code (*settled)(void *context, const mr_source_place *place, const mr_ledger *ledger,
+                       bool ending, mr_error *err);
+    void *settled_context;
+    const mr_source_place
+        *from; /* the source has gone to this place, and the ledger given to
+                  mr_engine_run() is that of everything before; NULL = it begins */
     /* Collector: called at least every 200 ms. */
     void (*tick)(void *context);
     void *tick_context;
     mr_engine_view *view;
 } mr_engine_config;
 
-/* Runs until the source ends or something stops it. The ledger holds what happened up to then. */
-mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *out_ledger, mr_error *err);
+/* Runs until the source ends or something stops it. The ledger holds what happened up to then;
+ * without config->from it is zeroed first. */
+mr_end mr_engine_run(const mr_engine_config *config, mr_ledger *ledger, mr_error *err);
 
 #endif

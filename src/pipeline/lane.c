@@ -44,6 +44,7 @@ void mr_lane_load(mr_lane *lane, mr_job *job)
 bool mr_lane_guess(mr_lane *lane, mr_job *job)
 {
     if (job->from_batch || job->exact) return true;
+    if (job->carried) return false;
     size_t start;
     mr_reader_state state;
     if (job->code != MR_OK || lane->config->source->guess == NULL ||

@@ -22,6 +22,8 @@ typedef struct mr_ledger {
     uint64_t deduplicated;
     uint64_t aggregated; /* records less the groups that an aggregate made of them */
     uint64_t by_reason[MR_REASON_COUNT];
+    uint64_t
+        offered; /* rows shown to the destination: what `limit` counts; no term of the identity */
     uint64_t blank_lines;
     uint64_t duplicate_keys;
     uint64_t resyncs;

@@ -330,6 +330,29 @@ static mr_code emit_own_counters(const mr_monitor *m, mr_metrics_sink *sink, mr_
     return emit_counters_of(m, sink, "destination", counters, count, err);
 }
 
+/* --- checkpoints
+ * --------------------------------------------------------------------------------- */
+
+static mr_code emit_checkpoints(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_count(m, sink, load(&m->run->checkpoints.committer.made), err);
+}
+
+static mr_code emit_checkpoint_seconds(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    const uint64_t ns = load(&m->run->checkpoints.committer.busy_ns);
+    return mr_metrics_emit_double(sink, m->labels, (double)ns / NS_PER_SECOND, err);
+}
+
+static mr_code emit_checkpoint_age(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    const int64_t last =
+        atomic_load_explicit(&m->run->checkpoints.committer.last_ns, memory_order_relaxed);
+    if (last == 0) return MR_OK;
+    return mr_metrics_emit_double(sink, m->labels, (double)(mr_clock_ns() - last) / NS_PER_SECOND,
+                                  err);
+}
+
 /* --- families
  * ---------------------------------------------------------------------------------------- */
 
@@ -510,6 +533,27 @@ static const family families[] = {
      emit_limited,
      {"stage"},
      9,
+     false},
+    {"millrace_checkpoints_total",
+     "Checkpoints made.",
+     MR_METRIC_COUNTER,
+     emit_checkpoints,
+     {0},
+     0,
+     false},
+    {"millrace_checkpoint_seconds",
+     "Time that making checkpoints durable has taken, in all.",
+     MR_METRIC_GAUGE,
+     emit_checkpoint_seconds,
+     {0},
+     0,
+     false},
+    {"millrace_checkpoint_age_seconds",
+     "Since the last checkpoint; there when one has been made.",
+     MR_METRIC_GAUGE,
+     emit_checkpoint_age,
+     {0},
+     0,
      false},
     {"millrace_store_bytes",
      "Memory the record store holds.",

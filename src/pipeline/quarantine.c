@@ -142,9 +142,42 @@ mr_code mr_quarantine_put(mr_quarantine *quarantine, mr_slice source, const mr_r
     return quarantine->line.len < GATHER_BYTES ? MR_OK : write_out(quarantine, err);
 }
 
+mr_code mr_quarantine_note(mr_quarantine *quarantine, mr_rejects_mark *out, int *out_sync_fd,
+                           mr_error *err)
+{
+    *out = (mr_rejects_mark){.count = quarantine->count, .dropped = quarantine->dropped};
+    *out_sync_fd = -1;
+    if (quarantine->published || (!quarantine->created && quarantine->line.len == 0)) return MR_OK;
+    MR_TRY(write_out(quarantine, err));
+    out->length = quarantine->file.written;
+    *out_sync_fd = quarantine->file.fd;
+    return MR_OK;
+}
+
+mr_code mr_quarantine_resume(mr_quarantine *quarantine, const mr_rejects_mark *mark, bool sealed,
+                             mr_error *err)
+{
+    quarantine->count = mark->count;
+    quarantine->dropped = mark->dropped;
+    if (mark->length == 0 || quarantine->path == NULL) return MR_OK;
+    quarantine->in_file = mark->count - mark->dropped;
+    quarantine->file_count = 1;
+    const mr_code rc =
+        mr_file_resume_beside(&quarantine->file, quarantine->path, mark->length, err);
+    quarantine->created = rc == MR_OK;
+    quarantine->published = rc != MR_OK && sealed;
+    return quarantine->published ? MR_OK : rc;
+}
+
+void mr_quarantine_leave(mr_quarantine *quarantine)
+{
+    mr_file_leave(&quarantine->file);
+    quarantine->created = false;
+}
+
 mr_code mr_quarantine_commit(mr_quarantine *quarantine, mr_error *err)
 {
-    return quarantine->path == NULL ? MR_OK : publish(quarantine, err);
+    return quarantine->path == NULL || quarantine->published ? MR_OK : publish(quarantine, err);
 }
 
 void mr_quarantine_close(mr_quarantine *quarantine)

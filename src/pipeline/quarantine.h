@@ -16,6 +16,12 @@
 
 #define MR_QUARANTINE_MAX_FILES 10000u
 
+/* How far the file has come. */
+typedef struct mr_rejects_mark {
+    uint64_t length;         /* bytes of PATH.part that count; 0 = there is no such file */
+    uint64_t count, dropped; /* as in mr_quarantine */
+} mr_rejects_mark;
+
 typedef struct mr_quarantine {
     const char *path; /* borrowed; NULL = rejects are counted but not kept */
     uint64_t max;     /* entries of a file; 0 = any number */
@@ -29,6 +35,7 @@ typedef struct mr_quarantine {
     uint64_t in_file; /* entries of the current file */
     uint32_t file_count;
     bool created;
+    bool published; /* by the run that this one goes on from */
 } mr_quarantine;
 
 void mr_quarantine_init(mr_quarantine *quarantine, const char *path, uint64_t max, bool rotate);
@@ -36,6 +43,16 @@ void mr_quarantine_init(mr_quarantine *quarantine, const char *path, uint64_t ma
  * table it came from. */
 MR_NODISCARD mr_code mr_quarantine_put(mr_quarantine *quarantine, mr_slice source,
                                        const mr_reject *reject, mr_error *err);
+/* What a checkpoint remembers of the file: everything put so far, which is with the kernel when
+ * this returns. *out_sync_fd is to be synced before it counts, below 0 when there is no file. */
+MR_NODISCARD mr_code mr_quarantine_note(mr_quarantine *quarantine, mr_rejects_mark *out,
+                                        int *out_sync_fd, mr_error *err);
+/* Right after init: goes on with what an earlier run left. `sealed`: that run may have published it
+ * already. */
+MR_NODISCARD mr_code mr_quarantine_resume(mr_quarantine *quarantine, const mr_rejects_mark *mark,
+                                          bool sealed, mr_error *err);
+/* Closes and leaves PATH.part for a later run. */
+void mr_quarantine_leave(mr_quarantine *quarantine);
 /* Publishes the file when there is one. A file of an earlier run stays when this run rejected
  * nothing. */
 MR_NODISCARD mr_code mr_quarantine_commit(mr_quarantine *quarantine, mr_error *err);

@@ -84,9 +84,11 @@ static void put_store(mr_json_out *json, const mr_report *r)
     mr_json_close(json, '}');
 }
 
+/* Of what this run has read itself. */
 static double rate_of(const mr_report *r)
 {
-    return r->seconds > 0 ? (double)r->ledger.read / r->seconds : 0;
+    const uint64_t read = r->ledger.read - r->resumed_read;
+    return r->seconds > 0 ? (double)read / r->seconds : 0;
 }
 
 /* Of the cores that the run's threads could have used. */
@@ -95,6 +97,26 @@ static double utilization(const mr_report *r)
     const double cores = (double)sysconf(_SC_NPROCESSORS_ONLN);
     const double could = r->thread_count < cores ? (double)r->thread_count : cores;
     return r->seconds > 0 && could > 0 ? r->cpu_seconds / (r->seconds * could) : 0;
+}
+
+/* null when this pipeline can have none; `reason` then says why. */
+static void put_checkpoint(mr_json_out *json, const mr_report *r)
+{
+    mr_json_key(json, "checkpoint");
+    if (r->checkpoint_id == NULL) {
+        mr_json_null(json);
+        return;
+    }
+    mr_json_open(json, '{');
+    mr_json_key(json, "pipeline"), mr_json_text(json, mr_slice_text(r->checkpoint_id));
+    mr_json_key(json, "made"), mr_json_u64(json, r->checkpoints_made);
+    mr_json_key(json, "resumed_from");
+    r->resumed ? mr_json_u64(json, r->resumed_read) : mr_json_null(json);
+    mr_json_key(json, "state_kept"), mr_json_bool(json, r->state_kept);
+    mr_json_key(json, "none_because");
+    r->no_checkpoints_why != NULL ? mr_json_text(json, mr_slice_text(r->no_checkpoints_why))
+                                  : mr_json_null(json);
+    mr_json_close(json, '}');
 }
 
 mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
@@ -112,7 +134,7 @@ mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
     mr_json_key(&json, "cpu_utilization"), mr_json_f64(&json, utilization(r), 3);
     mr_json_key(&json, "max_rss"), mr_json_u64(&json, r->max_rss_bytes);
     mr_json_key(&json, "allocs"), mr_json_u64(&json, r->allocs);
-    mr_json_key(&json, "checkpoint"), mr_json_null(&json);
+    put_checkpoint(&json, r);
     mr_json_key(&json, "guarantee"), mr_json_text(&json, mr_slice_text(r->guarantee));
     mr_json_key(&json, "rejects_path");
     r->rejects_path ? mr_json_text(&json, mr_slice_text(r->rejects_path)) : mr_json_null(&json);
@@ -192,6 +214,11 @@ mr_code mr_report_text(const mr_report *r, mr_buffer *out, mr_error *err)
         out, err, "%s: %s records read, %s written in %.3f s (%s), peak memory %.1f MB\n",
         r->status, grouped(read, r->ledger.read), grouped(written, r->ledger.written), r->seconds,
         human_rate(rate, rate_of(r)), (double)r->max_rss_bytes / 1e6));
+    if (r->resumed)
+        MR_TRY(mr_buffer_printf(out, err,
+                                "  %s of them by an earlier run, which this one went on "
+                                "from\n",
+                                grouped(read, r->resumed_read)));
     if (r->ledger.filtered > 0)
         MR_TRY(mr_buffer_printf(out, err, "  %s filtered\n", grouped(read, r->ledger.filtered)));
     if (r->ledger.deduplicated > 0)

@@ -30,6 +30,12 @@ typedef struct mr_report {
     uint64_t rejects_dropped; /* beyond dead_letter.max: counted, not kept */
     uint32_t rejects_files;
     const char *guarantee;
+    uint64_t checkpoints_made;
+    const char *checkpoint_id;      /* the pipeline's; NULL when states were not looked at */
+    const char *no_checkpoints_why; /* NULL when there are some, or nobody asked */
+    bool state_kept;                /* a later run goes on where this one was */
+    bool resumed;                   /* this run went on behind `resumed_read` records */
+    uint64_t resumed_read;
     mr_error error;
 } mr_report;
 

@@ -6,9 +6,8 @@
 #include "core/clock.h"
 #include "core/mem.h"
 #include "pipeline/origin.h"
+#include "pipeline/run_internal.h"
 #include "pipeline/run_steps.h"
-
-#define NS_PER_SECOND 1000000000.0
 
 /* --- opening
  * ---------------------------------------------------------------------------------------- */
@@ -231,12 +230,41 @@ static mr_code open_destination(mr_run *run, mr_error *err)
 static mr_code check_facts(mr_run *run, mr_error *err)
 {
     mr_config_facts facts = {.destination_known = run->destination != NULL};
+    if (run->destination != NULL)
+        facts.destination_exactly_once = mr_run_is_exactly_once(run, &facts.destination_why);
     if (run->config->storage.mode == MR_STORAGE_ROW && run->source->progress != NULL &&
         mr_options_given(&run->config->options, "storage.mode")) {
         uint64_t done;
         run->source->progress(run->source_state, &done, &facts.expected_store_bytes);
     }
     return mr_config_conflicts(run->config, &facts, err);
+}
+
+/* Steps whose memory is in no checkpoint; NULL when there are none such. */
+static const mr_checkpoint_extra *memory_of_steps(const mr_run *run)
+{
+    static const mr_checkpoint_extra groups = {
+        .cannot = "aggregate: its groups are in memory until the source has ended"};
+    static const mr_checkpoint_extra seen = {.cannot =
+                                                 "dedupe: the keys it has seen are in memory"};
+    if (run->stages.count > 1) return &groups;
+    return run->stages.items[0].in_order != NULL ? &seen : NULL;
+}
+
+static void set_checkpoints(mr_run *run)
+{
+    mr_checkpoints *c = &run->checkpoints;
+    c->extra = memory_of_steps(run);
+    c->config = run->config;
+    c->source = run->source;
+    c->source_state = run->source_state;
+    c->source_env = &run->source_env;
+    c->destination = run->destination;
+    c->destination_state = run->destination_state;
+    c->destination_env = &run->destination_env;
+    c->quarantine = &run->quarantine;
+    c->warn = run->warn;
+    c->warn_context = run->warn_context;
 }
 
 mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
@@ -266,7 +294,9 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
                        config->reliability.dead_letter_rotate);
     const bool typed = (run->source->abilities(run->source_state) & MR_CAP_TYPED) != 0;
     const bool grows = (run->source->abilities(run->source_state) & MR_CAP_GROWS) != 0;
-    return mr_run_make_steps(run, run->source->schema(run->source_state), !grows, typed, err);
+    MR_TRY(mr_run_make_steps(run, run->source->schema(run->source_state), !grows, typed, err));
+    if (to_somewhere) set_checkpoints(run);
+    return MR_OK;
 }
 
 /* What the ends themselves can tell without being opened. */
@@ -281,7 +311,12 @@ static mr_code validate(mr_run *run, mr_error *err)
     return MR_OK;
 }
 
-mr_code mr_run_check(mr_pipeline_config *config, mr_error *err)
+mr_code mr_run_resume(mr_run *run, mr_error *err)
+{
+    return mr_checkpoints_resume(&run->checkpoints, err);
+}
+
+mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_error *err)
 {
     mr_run *run = mr_arena_take(config->arena, sizeof *run); /* too large for the stack */
     if (run == NULL) return mr_arena_fail(config->arena, err);
@@ -295,8 +330,12 @@ mr_code mr_run_check(mr_pipeline_config *config, mr_error *err)
     MR_TRY(set_destination(run, run->source->options, err));
     const bool typed = (run->source->capabilities & MR_CAP_TYPED) != 0;
     const mr_code rc = mr_run_make_steps(run, NULL, false, typed, err);
+    if (rc == MR_OK) set_checkpoints(run);
     mr_stages_done(&run->stages);
-    return rc == MR_OK ? validate(run, err) : rc;
+    MR_TRY(rc);
+    MR_TRY(validate(run, err));
+    *out_guarantee = mr_run_guarantee(run);
+    return check_facts(run, err);
 }
 
 void mr_run_cancel(mr_run *run)
@@ -307,6 +346,8 @@ void mr_run_cancel(mr_run *run)
 
 void mr_run_close(mr_run *run)
 {
+    mr_run_leave(run);
+    mr_checkpoints_close(&run->checkpoints);
     if (run->source != NULL && run->source_state != NULL && run->source->close != NULL)
         run->source->close(run->source_state);
     if (run->destination != NULL && run->destination_state != NULL &&
@@ -513,13 +554,19 @@ static mr_code declare(mr_run *run, const mr_schema **known, mr_error *err)
 }
 
 /* What was found is the source's, unless steps compute with its values: then it is what leaves
- * them.
- */
+ * them. It is part of each checkpoint. */
 static mr_code use_discovery(mr_run *run, mr_error *err)
 {
     const mr_schema *known = &run->discovery.schema;
     const bool rewinds = (abilities(run) & MR_CAP_REWIND) != 0;
+    mr_buffer bytes;
     run->discovered = true;
+    mr_buffer_init(&bytes, "the columns found", MR_COMMIT_COLUMNS_MAX);
+    mr_code rc = mr_discovery_encode(&run->discovery, run->exact, &bytes, err);
+    if (rc == MR_OK)
+        rc = mr_checkpoints_set_columns(&run->checkpoints, mr_buffer_slice(&bytes), err);
+    mr_buffer_done(&bytes);
+    MR_TRY(rc);
     if (mr_run_steps_compute(run))
         return mr_run_use_found(run, &run->discovery, !rewinds || !run->exact, err);
     if (run->source->set_schema != NULL)
@@ -528,6 +575,16 @@ static mr_code use_discovery(mr_run *run, mr_error *err)
     if (run->source->schema(run->source_state) != NULL)
         known = run->source->schema(run->source_state);
     return mr_run_make_steps(run, known, true, true, err);
+}
+
+/* The types that an earlier run found, so that this one writes the same. Of an input that has
+ * changed since they are to be checked, like those of a sample. */
+static mr_code discover_again(mr_run *run, mr_error *err)
+{
+    MR_TRY(mr_discovery_decode(&run->discovery, run->arena, run->checkpoints.found.columns,
+                               &run->exact, err));
+    run->exact = run->exact && (run->checkpoints.from.unchanged || run->checkpoints.sealed);
+    return use_discovery(run, err);
 }
 
 mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
@@ -540,7 +597,9 @@ mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err
     const bool computes = mr_run_steps_compute(run);
     const bool complete =
         !computes && (run->declared_all || (known != NULL && typed && !lacks_types(known)));
-    if (always ? !complete && run->stages.count == 1 : must_discover(run)) {
+    if (run->checkpoints.resuming && run->checkpoints.found.columns.len > 0) {
+        MR_TRY(discover_again(run, err));
+    } else if (always ? !complete && run->stages.count == 1 : must_discover(run)) {
         MR_TRY(mr_discovery_init(&run->discovery, run->arena, computes ? NULL : known, err));
         run->discovery.typed = typed;
         MR_TRY(first_pass(run, sample_size(run, sample), err));
@@ -690,6 +749,26 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     return end;
 }
 
+/* The source is at the start, or where an earlier run was. */
+static mr_code begin_source(mr_run *run, mr_engine_config *config, mr_ledger *ledger, mr_error *err)
+{
+    const mr_checkpoints *c = &run->checkpoints;
+    if (c->on) {
+        config->settled = mr_checkpoints_settled;
+        config->settled_context = &run->checkpoints;
+    }
+    if (c->resuming) {
+        *ledger = c->found.ledger;
+        for (int i = 0; i < MR_REASON_COUNT; i++)
+            atomic_store(&run->view.by_reason[i], ledger->by_reason[i]);
+    }
+    if (c->resuming && !c->from_start)
+        config->from = &c->from;
+    else if (run->source->begin != NULL)
+        return run->source->begin(run->source_state, false, err);
+    return MR_OK;
+}
+
 static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
 {
     mr_engine_config config = destination_config(run);
@@ -698,104 +777,17 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
     admit_them(run, &config);
     if (mr_origin_write(run, &run->quarantine.origin, err) != MR_OK) return MR_END_FAILED;
     reset_view(run);
-    if (run->source->begin != NULL && run->source->begin(run->source_state, false, err) != MR_OK)
-        return MR_END_FAILED;
+    if (begin_source(run, &config, ledger, err) != MR_OK) return MR_END_FAILED;
+    if (run->checkpoints.published) return MR_END_DONE;
     if (run->stages.count > 1) return mr_run_through_groups(run, &config, move, ledger, err);
     if (run->destination->start != NULL &&
         run->destination->start(run->destination_state, &run->schema, err) != MR_OK)
         return MR_END_FAILED;
     if (mr_options_given(&run->config->options, "storage.mode"))
         return through_the_store(run, &config, ledger, err);
+    if (run->checkpoints.sealed) return MR_END_DONE;
+    if (mr_checkpoints_start(&run->checkpoints, err) != MR_OK) return MR_END_FAILED;
     return move(run, &config, run->source->name, ledger, err);
-}
-
-/* Publishes when everything is accounted for; else the old target stays. The quarantine is
- * published also with a failed run: it holds what the user needs to see. */
-static mr_end settle(mr_run *run, mr_end end, const mr_ledger *ledger, mr_error *err)
-{
-    mr_code rc = end == MR_END_DONE ? MR_OK : MR_ERR_IO;
-    if (rc == MR_OK) rc = mr_ledger_check(ledger, err);
-    if (rc == MR_OK && run->source->verify != NULL)
-        rc = run->source->verify(run->source_state, err);
-    mr_error quarantine_err = {0};
-    const mr_code kept =
-        mr_quarantine_commit(&run->quarantine, rc == MR_OK ? err : &quarantine_err);
-    if (rc == MR_OK) rc = kept;
-    if (rc == MR_OK && run->destination->commit != NULL)
-        rc = run->destination->commit(run->destination_state, err);
-    if (rc == MR_OK) return MR_END_DONE;
-    if (run->destination->abort != NULL) run->destination->abort(run->destination_state);
-    return end == MR_END_DONE ? MR_END_FAILED : end;
-}
-
-const char *mr_run_guarantee(const mr_pipeline_config *config,
-                             const mr_destination_ops *destination)
-{
-    const char *path = config->destination.path;
-    const bool as_it_goes =
-        config->in_place ||
-        (path != NULL && (mr_file_path_fd(path, 1) >= 0 || strncmp(path, "/dev/", 5) == 0));
-    if (as_it_goes && (destination->capabilities & MR_CAP_TRANSACTION) != 0)
-        return "at least once: written as it goes, nothing is taken back";
-    return destination->guarantee;
-}
-
-static int exit_code(const mr_run *run, mr_end end, const mr_report *report)
-{
-    switch (end) {
-    case MR_END_DONE:
-        return report->ledger.rejected > 0 && !run->config->reliability.accept_rejects ? 3 : 0;
-    case MR_END_FAILED: return report->error.code == MR_ERR_USAGE ? 2 : 1;
-    case MR_END_REJECTS: return 4;
-    case MR_END_TIMEOUT: return 5;
-    case MR_END_CANCELLED: return 130;
-    }
-    return 1;
-}
-
-static const char *status_of(mr_end end, const mr_ledger *ledger)
-{
-    switch (end) {
-    case MR_END_DONE: return ledger->rejected > 0 ? "done_with_rejects" : "done";
-    case MR_END_FAILED: return "failed";
-    case MR_END_REJECTS: return "reject_limit";
-    case MR_END_TIMEOUT: return "timeout";
-    case MR_END_CANCELLED: return "interrupted";
-    }
-    return "failed";
-}
-
-static void report_store(const mr_run *run, mr_report *report)
-{
-    const mr_store_stats *stats = &run->hold.stats;
-    const double records = stats->records > 0 ? (double)stats->records : 1;
-    report->store_mode = mr_store_mode_name(stats->configured);
-    report->store_bytes_per_record = stats->bytes_per_record;
-    report->store_peak_bytes_per_record = (double)stats->peak_bytes / records;
-    report->store_switches = stats->switch_count;
-    if (stats->group_bytes > 0)
-        report->store_compression_ratio =
-            (double)stats->group_text_bytes / (double)stats->group_bytes;
-}
-
-static void fill_report(mr_run *run, mr_end end, mr_report *report)
-{
-    report->status = status_of(end, &report->ledger);
-    report->exit_code = exit_code(run, end, report);
-    report->seconds = (double)(mr_clock_ns() - run->begun_ns) / NS_PER_SECOND;
-    uint64_t total = 0;
-    if (run->source->progress != NULL)
-        run->source->progress(run->source_state, &report->bytes_in, &total);
-    if (run->destination->bytes_out != NULL)
-        report->bytes_out = run->destination->bytes_out(run->destination_state);
-    report->thread_count = run->config->performance.workers + 1;
-    if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
-    report->rejects_dropped = run->quarantine.dropped;
-    report->rejects_files = run->quarantine.file_count;
-    report->guarantee = mr_run_guarantee(run->config, run->destination);
-    report->store_mode = "none";
-    if (run->holds) report_store(run, report);
-    mr_report_measure(report, &run->view);
 }
 
 static void tell_dropped(const mr_run *run)
@@ -814,8 +806,10 @@ void mr_run_execute(mr_run *run, mr_report *report)
 {
     memset(report, 0, sizeof *report);
     mr_end end = second_pass(run, &report->ledger, &report->error);
-    end = settle(run, end, &report->ledger, &report->error);
+    if (end == MR_END_FAILED && report->error.code == MR_ERR_CLOSED) /* before the first piece */
+        end = atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_TIMEOUT;
+    end = mr_run_settle(run, end, &report->ledger, &report->error);
     if (end == MR_END_DONE) report->error = (mr_error){0};
     tell_dropped(run);
-    fill_report(run, end, report);
+    mr_run_fill_report(run, end, report);
 }

@@ -3,6 +3,7 @@
  * pipeline/run.h - one run of a pipeline, from a finished configuration to published output.
  *
  *     mr_run_open()      both ends are opened and checked; nothing is written
+ *     mr_run_resume()    for runs that make checkpoints: what an earlier one left is gone on from
  *     mr_run_discover()  columns and types, by a first pass where the source needs one
  *     mr_run_execute()   moves the records; publishes or leaves everything as it was
  *     mr_run_close()     harmless at any point
@@ -18,6 +19,7 @@
 
 #include "connector/connectors.h"
 #include "pipeline/admit.h"
+#include "pipeline/checkpoint.h"
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
 #include "pipeline/groups.h"
@@ -58,6 +60,9 @@ typedef struct mr_run {
     mr_store_stats shared_stats; /* of the store, as of the last tick */
     bool has_shared_stats;
     mr_quarantine quarantine;
+    mr_checkpoints checkpoints;
+    bool is_settled; /* published */
+    bool is_kept;    /* left for a later run */
     atomic_bool stop, cancelled;
     mr_engine_view view;
     mr_progress progress;
@@ -73,8 +78,15 @@ MR_NODISCARD mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsign
                                  void (*warn)(void *context, const char *text), void *warn_context,
                                  mr_error *err);
 
-/* Checks that both ends exist and have the options they were given; opens nothing. */
-MR_NODISCARD mr_code mr_run_check(mr_pipeline_config *config, mr_error *err);
+/* Checks that both ends exist and have the options they were given; opens nothing.
+ * *out_guarantee is what mr_run_guarantee() says. */
+MR_NODISCARD mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee,
+                                  mr_error *err);
+
+/* Between open and discover: turns checkpoints on, where the pipeline can have them, and goes to
+ * the last one of an earlier run. MR_ERR_USAGE, with nothing touched, when that run's source or
+ * settings were others. Without this call a run makes no checkpoints and looks for none. */
+MR_NODISCARD mr_code mr_run_resume(mr_run *run, mr_error *err);
 
 /* Finds out columns and types as far as the destination (or the caller, with `always`) wants to
  * know. `sample` > 0 looks at so many records at most. */
@@ -91,10 +103,9 @@ void mr_run_cancel(mr_run *run);
  * thread. */
 bool mr_run_store_stats(mr_run *run, mr_store_stats *out);
 
-/* What a destination promises for this very target: a file appears whole, standard output does not.
- */
-const char *mr_run_guarantee(const mr_pipeline_config *config,
-                             const mr_destination_ops *destination);
+/* What this very pipeline promises, and why not more: a file appears whole, standard output does
+ * not. Lives as long as the run's arena. */
+const char *mr_run_guarantee(mr_run *run);
 
 void mr_run_close(mr_run *run);
 

@@ -53,7 +53,7 @@ expect 2 '' "'storage.mode: columnar' contradicts 'performance.streaming_mode: t
 expect 2 '' "unset.yaml:3:7: variable 'MILLRACE_TEST_UNSET' is not set" run unset.yaml
 expect 2 '' "cannot be opened" run missing.yaml
 expect 2 '' "contradicts 'path: b.csv.gz'" copy a.csv b.csv.gz --compression zstd
-for verb in state exporter profile; do
+for verb in exporter profile; do
     expect 2 '' "'$verb' is not built yet in this version" "$verb" --any flag
 done
 printf 'a,b\n1,2\n' >a.csv

@@ -427,7 +427,8 @@ def interrupts_end_with_130_and_143_and_publish_nothing():
     for number, code in ((signal.SIGINT, 130), (signal.SIGTERM, 143)):
         for target in ("t.csv", "t.json"):
             write(target, "old\n")
-            process = start("copy", "generate:mixed10?rows=1000000&rate=2000", target, "--summary", "json")
+            process = start("copy", "generate:mixed10?rows=1000000&rate=2000", target, "--summary", "json",
+                            "--resume", "never")
             time.sleep(0.4)
             process.signal(number)
             result = process.finish(10)
@@ -482,7 +483,7 @@ def a_time_out_ends_a_run_whose_source_says_nothing():
 def a_time_out_ends_with_code_5():
     write("t.csv", "old\n")
     result = run("copy", "generate:mixed10?rows=1000000&rate=1000", "t.csv", "--timeout", "500ms", "--summary", "json",
-                 code=5)
+                 "--resume", "never", code=5)
     expect(0.4 < result.seconds < 5, result.seconds)
     balanced(result.summary())
     same(read("t.csv"), b"old\n")

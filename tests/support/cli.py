@@ -262,6 +262,7 @@ def main(known=None):
             continue
         folder = tempfile.mkdtemp(prefix="millrace-test-")
         os.chdir(folder)
+        os.environ["HOME"] = os.path.join(folder, ".home")  # checkpoints are kept below it
         start_time = time.monotonic()
         try:
             function()
