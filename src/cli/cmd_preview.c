@@ -62,6 +62,15 @@ static void put_column(mr_json_out *json, const mr_field *field, const mr_infer 
     mr_json_close(json, '}');
 }
 
+/* Groups are there when all records have been read, and then they have been made for nothing. */
+static mr_code refuse_groups(const mr_run *run, mr_error *err)
+{
+    if (run->stages.count == 1) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "%s: the columns of an aggregate have their types when it has run; use preview",
+                   run->stages.items[0].aggregate->where);
+}
+
 static mr_code print_schema(const mr_run *run, mr_error *err)
 {
     const mr_schema *schema =
@@ -92,6 +101,7 @@ int mr_cmd_schema(mr_args *args)
     static mr_run run;
     mr_cli_print_notes(&args->config, false);
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE, warn, NULL, &err);
+    if (rc == MR_OK) rc = refuse_groups(&run, &err);
     if (rc == MR_OK) rc = mr_run_discover(&run, true, 0, &err);
     if (rc == MR_OK) rc = print_schema(&run, &err);
     mr_run_close(&run);

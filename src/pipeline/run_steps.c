@@ -39,6 +39,13 @@ bool mr_run_steps_select(const mr_run *run)
     return false;
 }
 
+bool mr_run_steps_remember(const mr_run *run)
+{
+    for (const mr_step *step = run->config->steps.first; step != NULL; step = step->next)
+        if (mr_step_is_ordered(step->kind)) return true;
+    return false;
+}
+
 void mr_run_set_steps(const mr_run *run, uint32_t number, mr_engine_config *config)
 {
     config->chain = run->stages.items[number].chain;
@@ -57,14 +64,16 @@ static bool decide(const mr_run *run, const mr_columns *out, mr_field *field)
     return false;
 }
 
-mr_code mr_run_use_found(mr_run *run, const mr_discovery *found, bool checked, mr_error *err)
+mr_code mr_run_use_found(mr_run *run, mr_discovery *found, bool checked, mr_error *err)
 {
     mr_stage *last = mr_stages_last(&run->stages);
     bool *untyped = mr_arena_take(run->arena, found->schema.field_count + 1);
     if (untyped == NULL) return mr_arena_fail(run->arena, err);
     MR_TRY(mr_schema_copy(&run->schema, &found->schema, run->arena, err));
-    for (uint32_t i = 0; i < run->schema.field_count; i++)
+    for (uint32_t i = 0; i < run->schema.field_count; i++) {
         untyped[i] = decide(run, &last->out, &run->schema.fields[i]);
+        found->schema.fields[i].type = run->schema.fields[i].type;
+    }
     return mr_stage_conform(last, &run->schema, untyped, checked ? found->columns : NULL,
                             &run->chain_env, run->arena, err);
 }

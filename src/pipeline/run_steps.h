@@ -24,12 +24,17 @@ bool mr_run_steps_compute(const mr_run *run);
 /* True when a step names columns that are to be there. */
 bool mr_run_steps_select(const mr_run *run);
 
+/* True when a step remembers earlier records (dedupe, aggregate): what it remembers is in no
+ * checkpoint. */
+bool mr_run_steps_remember(const mr_run *run);
+
 /* The lanes' and the collector's steps of stage `number` into `config`. */
 void mr_run_set_steps(const mr_run *run, uint32_t number, mr_engine_config *config);
 
-/* What a first pass found behind the last step becomes run->schema, and batches leave with it.
- * `checked`: values may turn up that are not of their column's type. */
-MR_NODISCARD mr_code mr_run_use_found(mr_run *run, const mr_discovery *found, bool checked,
+/* What a first pass found behind the last step becomes run->schema, and batches leave with it;
+ * types that the steps know better are put right in `found`. `checked`: values may turn up that are
+ * not of their column's type. */
+MR_NODISCARD mr_code mr_run_use_found(mr_run *run, mr_discovery *found, bool checked,
                                       mr_error *err);
 
 /* All columns of run->schema in each batch, whatever the records bring. */

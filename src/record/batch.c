@@ -274,9 +274,30 @@ void mr_batch_truncate(mr_batch *batch, uint32_t row_count)
     batch->row_count = row_count;
 }
 
-static bool kept(const uint8_t *keep, uint32_t row)
+/* From `row` on, the first row whose bit is 1; `rows` when there is none. */
+MR_INLINE uint32_t next_kept(const uint8_t *keep, uint32_t row, uint32_t rows)
 {
-    return (keep[row / 8] >> row % 8 & 1) != 0;
+    while (row < rows) {
+        const unsigned rest = keep[row / 8] >> row % 8;
+        if (rest != 0) return row + (unsigned)__builtin_ctz(rest);
+        row = (row / 8 + 1) * 8;
+    }
+    return rows;
+}
+
+/* Cells that all have values of one type: bytes and offsets are all there is. */
+static void keep_plain_cells(mr_column *column, uint32_t rows, const uint8_t *keep)
+{
+    const uint32_t *const offsets = column->offsets;
+    uint32_t to = 0, bytes = 0;
+    for (uint32_t row = next_kept(keep, 0, rows); row < rows;
+         row = next_kept(keep, row + 1, rows)) {
+        const uint32_t from = offsets[row], len = offsets[row + 1] - from;
+        if (len > 0) memmove(column->data.ptr + bytes, column->data.ptr + from, len);
+        bytes += len;
+        column->offsets[++to] = bytes;
+    }
+    column->data.len = bytes;
 }
 
 static void keep_cells(mr_column *column, uint32_t rows, const uint8_t *keep)
@@ -284,8 +305,8 @@ static void keep_cells(mr_column *column, uint32_t rows, const uint8_t *keep)
     const bool nulls = column->null_count > 0, absents = column->absent_count > 0;
     assert(column->loan == NULL);
     uint32_t to = 0, bytes = 0, null_count = 0, absent_count = 0;
-    for (uint32_t row = 0; row < rows; row++) {
-        if (!kept(keep, row)) continue;
+    for (uint32_t row = next_kept(keep, 0, rows); row < rows;
+         row = next_kept(keep, row + 1, rows)) {
         const uint32_t from = column->offsets[row], len = column->offsets[row + 1] - from;
         const bool is_null = mr_column_is_null(column, row),
                    is_absent = mr_column_is_absent(column, row);
@@ -306,11 +327,17 @@ static void keep_cells(mr_column *column, uint32_t rows, const uint8_t *keep)
 
 void mr_batch_keep_rows(mr_batch *batch, const uint8_t *keep)
 {
-    for (uint32_t i = 0; i < batch->column_count; i++)
-        keep_cells(&batch->columns[i], batch->row_count, keep);
+    const uint32_t rows = batch->row_count;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        mr_column *column = &batch->columns[i];
+        if (column->null_count == 0 && column->type != MR_TYPE_MIXED)
+            keep_plain_cells(column, rows, keep);
+        else
+            keep_cells(column, rows, keep);
+    }
     uint32_t to = 0;
-    for (uint32_t row = 0; row < batch->row_count; row++) {
-        if (!kept(keep, row)) continue;
+    for (uint32_t row = next_kept(keep, 0, rows); row < rows;
+         row = next_kept(keep, row + 1, rows)) {
         batch->row_offset[to] = batch->row_offset[row];
         batch->row_length[to] = batch->row_length[row];
         batch->row_line[to] = batch->row_line[row];

@@ -282,6 +282,83 @@ def columns_are_moved_and_masked_as_the_twin_does():
     same(output, csv_text(["kind", "id", "city", "price", "note"], wanted))
 
 
+def twin_compute(records):
+    """Keeps kinds a and c, doubles the price, keeps what is then above zero or null; (kept, filtered, bad)."""
+    kept, bad, filtered = [], 0, 0
+    for record in records:
+        price = record["price"]
+        if record["kind"] == "b":
+            filtered += 1
+        elif price is not None and number_of(price) is None:
+            bad += 1
+        elif price is not None and number_of(price) <= 0:
+            filtered += 1
+        else:
+            double = None if price is None else literal(2 * number_of(price), scale_of(price))
+            kept.append({"id": record["id"], "double": double, "up": record["kind"].upper() + "!"})
+    return kept, filtered, bad
+
+
+@test
+def records_are_filtered_and_columns_computed_as_the_twin_does():
+    records, text = random_records(7)
+    good = [record for record in records if record is not None]
+    kept, filtered, bad = twin_compute(good)
+    steps = [{"filter": '.kind != "b"'}, {"map": {"double": ".price * 2", "up": 'upper(.kind) + "!"'}},
+             {"filter": "is_null(.double) or .double > 0"}, {"select": ["id", "double", "up"]}]
+    output, refused, counts = every_way(text, steps, "out.csv")
+    same(output, csv_text(["id", "double", "up"], kept))
+    same((counts["filtered"], counts["rejected"]), (filtered, bad + len(records) - len(good)))
+    faults = [r for r in refused if r["reason"] == "transform_error"]
+    same({(r["stage"], r["field"]) for r in faults}, {("transform", "price")})
+    lines = text.split("\n")
+    for fault in faults[:50]:
+        same(fault["raw"].split("\n")[0], lines[fault["line"] - 1])
+    output, _, _ = every_way(text, steps, "out.jsonl")
+    same(output, "".join('{"id":%s,"double":%s,"up":"%s"}\n' % (r["id"], r["double"] or "null", r["up"]) for r in kept))
+
+
+@test
+def types_are_found_behind_the_steps_and_a_pipe_says_the_same():
+    text = "k,v,w\n" + "".join("%s,%s,%d\n" % (("x", "n/a", n) if n % 7 == 0 else ("y", n, n)) for n in range(3000))
+    steps = [{"filter": '.k = "y"'}, {"map": {"s": '"5"', "sum": "int(.v + .w)", "big": ".w >= 1000"}}]
+    output, _, counts = every_way(text, steps, "out.jsonl")
+    same(output.splitlines()[0], '{"k":"y","v":1,"w":1,"s":"5","sum":2,"big":false}')
+    same(json.loads(output.splitlines()[-1]), {"k": "y", "v": 2999, "w": 2999, "s": "5", "sum": 5998, "big": True})
+    same(counts["filtered"], 429)
+    write("in.csv", text)
+    run("run", pipeline(steps, "in.csv", "out.db"))
+    import sqlite3
+    rows = sqlite3.connect("out.db").execute("select typeof(v), typeof(s), typeof(sum), count(*) from out group by 1, 2, 3").fetchall()
+    same(rows, [("integer", "text", "integer", 2571)])
+    schema = json.loads(run("schema", "p.yaml").out)
+    same([(c["name"], c["type"]) for c in schema["columns"]],
+         [("k", "string"), ("v", "int"), ("w", "int"), ("s", "string"), ("sum", "int"), ("big", "bool")])
+
+
+@test
+def flags_come_behind_the_file_and_keep_their_order():
+    write("in.csv", "a,b\n1,2\n3,4\n5,6\n")
+    pipeline([{"map": {"c": ".a + .b"}}], "in.csv")
+    run("run", "p.yaml", "--map", "d = .c * 2", "--filter", ".d > 6", "--map", "c=.c+1", "--filter", ".c < 12", "--select",
+        "d,c", "--rename", "d=e")
+    same(read("out.csv"), b"e,c\n14,8\n")
+    lines = run("check", "p.yaml", "--filter", ".c > 1").out.decode().splitlines()
+    same([line for line in lines if line.startswith("step")], ["step        map c = .a + .b", "step        filter .c > 1"])
+
+
+@test
+def fields_that_a_record_does_not_have_are_absent():
+    text = '{"id":1,"a":5}\n{"id":2}\n{"id":3,"a":null}\n{"id":4,"a":"5"}\n'
+    output, refused, _ = every_way(text, [{"map": {"b": "coalesce(.a, 0)", "c": ".x"}}], "out.jsonl", "jsonl")
+    same(output, '{"id":1,"a":5,"b":5}\n{"id":2,"b":0}\n{"id":3,"a":null,"b":0}\n{"id":4,"a":"5","b":"5"}\n')
+    output, refused, _ = every_way(text, [{"filter": ".a > 1"}], "out.jsonl", "jsonl")
+    same((output, [r["record"] for r in refused]), ('{"id":1,"a":5}\n', [4]))
+    output, _, _ = every_way(text, [{"rename": {"x": "y"}}, {"cast": {"a": "string", "z": "int"}}, {"drop": "zz"}], "out.csv",
+                             "jsonl")
+    same(output, 'id,a\n1,5\n2,\n3,\n4,5\n')
+
+
 # --- JSON ---
 
 def random_json(seed, rows=ROWS // 4):
@@ -399,6 +476,12 @@ def a_wrong_step_is_named_with_its_place_and_nothing_is_touched():
               "p.yaml:4:37: aggregate: there is no column 'prise'; did you mean 'price'?"),
              ("- aggregate: {by: id, values: {n: count()}}\n- drop: price",
               "p.yaml:5:11: drop: there is no column 'price'"),
+             ("- filter: .prise > 1", "p.yaml:4:13: filter: 1:1: no field 'prise'; did you mean 'price'?"),
+             ("- filter: .price +", "p.yaml:4:13: filter: 1:9: expected a value, found the end"),
+             ("- filter: .price + 1", "p.yaml:4:13: filter: 1:"),
+             ("- map: {a: .id, b: .a + .c}", "p.yaml:4:22: map: 'b': 1:6: no field 'c'"),
+             ("- cast: {price: integer}", "p.yaml:4:19: cast: 'integer' is no type; expected int, decimal"),
+             ("- cast: {prise: int}", "p.yaml:4:19: cast: there is no column 'prise'; did you mean 'price'?"),
              ("- explode: [a, b]", "p.yaml:4:14: explode: expected a text"),
              ("- {drop: id, select: id}", "p.yaml:4:5: transforms: expected one step an entry"),
              ("drop: id", "p.yaml:4:3: transforms: expected a list of steps")]
