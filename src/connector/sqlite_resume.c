@@ -60,6 +60,7 @@ static mr_code make_durable(mr_sqlite_destination *own, mr_error *err)
 {
     MR_TRY(mr_sqlite_commit(&own->db, err));
     MR_TRY(mr_file_sync(&own->part, err));
+    MR_TRY(mr_file_sync_name(&own->part, err));
     MR_TRY(mr_sqlite_exec(&own->db, "PRAGMA journal_mode=DELETE; PRAGMA synchronous=FULL",
                           "prepare for checkpoints", err));
     own->durable = true;

@@ -99,6 +99,10 @@ MR_NODISCARD mr_code mr_file_write(mr_file *file, mr_slice bytes, mr_error *err)
 /* What was written is on the disk when this returns; nothing to do for pipes and devices. */
 MR_NODISCARD mr_code mr_file_sync(mr_file *file, mr_error *err);
 
+/* That a file of this name is there is on the disk, too, which syncing the file alone does not
+ * promise: for a .part that somebody is to find after a power cut. */
+MR_NODISCARD mr_code mr_file_sync_name(const mr_file *file, mr_error *err);
+
 /* Cuts a regular file that is being written to `length` bytes and goes on there. */
 MR_NODISCARD mr_code mr_file_cut(mr_file *file, uint64_t length, mr_error *err);
 

@@ -193,6 +193,11 @@ static mr_code sync_directory(const char *path, const char *label, mr_error *err
     return MR_OK;
 }
 
+mr_code mr_file_sync_name(const mr_file *file, mr_error *err)
+{
+    return file->is_regular ? sync_directory(file->write_path, file->label, err) : MR_OK;
+}
+
 mr_code mr_file_replace(mr_file *file, mr_error *err)
 {
     MR_DCHECK(file->is_open && file->is_part);

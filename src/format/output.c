@@ -26,6 +26,7 @@ struct mr_output {
     bool is_atomic;
     bool has_written;
     bool is_sealed; /* its last bytes are written */
+    bool is_named;  /* its name is on the disk */
     bool is_over;   /* committed, aborted or suspended */
 };
 
@@ -307,6 +308,9 @@ mr_code mr_output_mark(mr_output *output, bool last, uint64_t *out_length, int *
     MR_TRY(last ? finish(output, err) : end_piece(output, err));
     MR_TRY(pass_on(output, err));
     output->is_sealed = last;
+    if (!output->is_named && !output->file.is_borrowed)
+        MR_TRY(mr_file_sync_name(&output->file, err));
+    output->is_named = true;
     *out_length = output->file.written;
     *out_fd = output->file.is_regular && !output->file.is_borrowed ? output->file.fd : -1;
     return MR_OK;

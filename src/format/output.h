@@ -68,9 +68,9 @@ MR_NODISCARD mr_code mr_output_flush(mr_output *output, mr_error *err);
 /* Ends the current piece and makes everything durable. A later run may resume at *out_length. */
 MR_NODISCARD mr_code mr_output_checkpoint(mr_output *output, uint64_t *out_length, mr_error *err);
 
-/* The same without making it durable: the caller syncs *out_fd, which stays open until commit,
- * abort or suspend, before it counts on the length. `last`: the output is complete, and commit will
- * only publish it. */
+/* The same without making more durable than the file's name: the caller syncs *out_fd, which stays
+ * open until commit, abort or suspend, before it counts on the length. `last`: the output is
+ * complete, and commit will only publish it. */
 MR_NODISCARD mr_code mr_output_mark(mr_output *output, bool last, uint64_t *out_length, int *out_fd,
                                     mr_error *err);
 

@@ -325,6 +325,11 @@ void mr_checkpoints_rest(mr_checkpoints *c)
         return; /* the run has failed already, or will not count on it */
 }
 
+const char *mr_checkpoints_dir(const mr_checkpoints *c)
+{
+    return c->committer.dir;
+}
+
 bool mr_checkpoints_has_state(const mr_checkpoints *c)
 {
     return c->opened && (c->kept_inside || mr_committer_has_state(&c->committer));

@@ -113,6 +113,10 @@ MR_NODISCARD mr_code mr_checkpoints_seal(mr_checkpoints *checkpoints, const mr_l
 /* Waits until nothing is under way: before the destination is committed, left or given up. */
 void mr_checkpoints_rest(mr_checkpoints *checkpoints);
 
+/* The pipeline's state directory, for what else is to be kept of a pipeline; empty when states are
+ * not looked at. It need not be there. */
+const char *mr_checkpoints_dir(const mr_checkpoints *checkpoints);
+
 /* A later run would find something. */
 bool mr_checkpoints_has_state(const mr_checkpoints *checkpoints);
 

@@ -224,11 +224,27 @@ static mr_code put_steps(const mr_steps *steps, mr_buffer *out, mr_error *err)
     return steps->count > 0 ? put_line(out, "", "transforms", NULL, hex, err) : MR_OK;
 }
 
+static mr_code put_declared(const mr_declared *declared, mr_buffer *out, mr_error *err)
+{
+    char hex[65];
+    mr_sha256 sum;
+    mr_sha256_init(&sum);
+    for (uint32_t i = 0; i < declared->count; i++) {
+        const mr_declared_field *const field = &declared->fields[i];
+        const char numbers[] = {(char)field->type, (char)field->not_null};
+        add_slice(&sum, field->name);
+        mr_sha256_add(&sum, mr_slice_of(numbers, sizeof numbers));
+    }
+    mr_sha256_hex(&sum, hex);
+    return declared->count > 0 ? put_line(out, "", "schema", NULL, hex, err) : MR_OK;
+}
+
 mr_code mr_pipeline_settings(const mr_pipeline_config *config, const mr_option *source_table,
                              const mr_option *destination_table, mr_buffer *out, mr_error *err)
 {
     MR_TRY(put_run_wide(config, out, err));
     MR_TRY(put_steps(&config->steps, out, err));
+    MR_TRY(put_declared(&config->declared, out, err));
     MR_TRY(put_end(&config->source, source_table, out, err));
     return put_end(&config->destination, destination_table, out, err);
 }

@@ -149,6 +149,8 @@ mr_code mr_quarantine_note(mr_quarantine *quarantine, mr_rejects_mark *out, int 
     *out_sync_fd = -1;
     if (quarantine->published || (!quarantine->created && quarantine->line.len == 0)) return MR_OK;
     MR_TRY(write_out(quarantine, err));
+    if (!quarantine->is_named) MR_TRY(mr_file_sync_name(&quarantine->file, err));
+    quarantine->is_named = true;
     out->length = quarantine->file.written;
     *out_sync_fd = quarantine->file.fd;
     return MR_OK;

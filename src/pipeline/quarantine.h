@@ -35,6 +35,7 @@ typedef struct mr_quarantine {
     uint64_t in_file; /* entries of the current file */
     uint32_t file_count;
     bool created;
+    bool is_named;  /* its name is on the disk */
     bool published; /* by the run that this one goes on from */
 } mr_quarantine;
 
