@@ -199,9 +199,13 @@ typedef struct millrace_counter {
 
 #define MILLRACE_MAX_COUNTERS 16
 
-/* A position is bytes of your own making, at most this many. The host keeps them in its journal and
- * gives them back; it never looks inside. Put a version into yours. */
-#define MILLRACE_MAX_POSITION 65536
+/* A source's position is bytes of your own making, at most this many. The host keeps them in its
+ * journal and gives them back; it never looks inside. Put a version into yours. */
+#define MILLRACE_MAX_POSITION 65000
+
+/* What a destination is given to store beside its data: a checkpoint of the host's, with positions
+ * of both ends, counts and settings. At most this many bytes. */
+#define MILLRACE_MAX_STORED 1048576
 
 /* ================================================================================================
  * Sources
@@ -252,7 +256,8 @@ typedef struct millrace_source {
      * most `room` bytes and sets *length. */
     int (*position)(void *state, void *out, size_t room, size_t *length, millrace_error *error);
     /* Before the first read: go on from a position of an earlier run. Fail with MILLRACE_ERR_INPUT
-     * when what was read then is not what would be read now. */
+     * when what was read then is not what would be read now; the run ends and nothing was touched.
+     * With both of these, runs of this source make checkpoints and are resumed. */
     int (*seek)(void *state, const void *position, size_t length, millrace_error *error);
     /* Is the other end there? Called after open, and by `millrace check --connect`. */
     int (*health)(void *state, millrace_error *error);
@@ -305,8 +310,8 @@ typedef struct millrace_destination {
      * than 200 batches, no further one can be made. */
     int (*write)(void *state, struct ArrowArray *batch, millrace_error *error);
 
-    /* All has been written: publish it, durably. `position` (NULL when length is 0) is the host's,
-     * to be stored in the same step as the data if you have position(). */
+    /* All has been written: publish it, durably. The run is over, so there is no position any more
+     * (length is 0 and `position` NULL): one that flush() stored goes in the same step. */
     int (*commit)(void *state, const void *position, size_t length, millrace_error *error);
 
     void (*close)(void *state);
@@ -317,10 +322,13 @@ typedef struct millrace_destination {
     /* The run has failed or was interrupted: leave the target as it was. Called instead of commit.
      */
     void (*abort)(void *state);
-    /* Makes what was written so far durable and visible, with `position` as in commit. */
+    /* Makes what was written so far durable and visible. If you have position(), `position` is
+     * stored in the same step: after a crash both are there or neither is. Length 0 = there is none
+     * any more. May come before start. */
     int (*flush)(void *state, const void *position, size_t length, millrace_error *error);
-    /* The position that the last flush or commit of any run stored in this target; length 0 when
-     * there is none. */
+    /* After open: the position that the last flush of any run stored in this target, and everything
+     * that was written behind it is gone; length 0 when there is none. With flush and position,
+     * runs into this destination make checkpoints and each record arrives exactly once. */
     int (*position)(void *state, void *out, size_t room, size_t *length, millrace_error *error);
     int (*health)(void *state, millrace_error *error);
     uint32_t (*counters)(void *state, millrace_counter *counters, uint32_t room);

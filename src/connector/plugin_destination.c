@@ -13,7 +13,9 @@
 typedef struct plugin_destination {
     mr_plugin_env plugin; /* first */
     void *state;
-    bool is_open, is_started, is_settled; /* settled: commit or abort was called */
+    bool is_open, is_started, is_settled; /* settled: commit or abort was called, or must not be */
+    bool is_governed;                     /* checkpoints say when to flush */
+    bool is_stored;                       /* the target holds a checkpoint of this pipeline */
     const mr_schema *schema;
     mr_arena arena; /* of the plan */
     mr_arrow_plan plan;
@@ -279,7 +281,7 @@ static mr_code destination_write(void *state, mr_job *job, mr_error *err)
 static mr_code destination_flush(void *state, mr_error *err)
 {
     plugin_destination *d = state;
-    if (!d->is_started) return MR_OK;
+    if (!d->is_started || d->is_governed) return MR_OK;
     millrace_error *error = mr_plugin_begin_call(&d->plugin);
     const int code = table_of(d)->flush(d->state, NULL, 0, error);
     return mr_plugin_end_call(&d->plugin, code, "flush", err);
@@ -304,6 +306,113 @@ static void destination_abort(void *state)
     plugin_destination *d = state;
     if (d->is_open && !d->is_settled && table_of(d)->abort != NULL) table_of(d)->abort(d->state);
     d->is_settled = true;
+}
+
+/* --- checkpoints
+ * ----------------------------------------------------------------------------------- */
+
+/* Stored in the target: the length of the pipeline's id, the id, the checkpoint. */
+static mr_code store(plugin_destination *d, const char *bytes, size_t length, mr_error *err)
+{
+    millrace_error *error = mr_plugin_begin_call(&d->plugin);
+    const int code = table_of(d)->flush(d->state, bytes, length, error);
+    return mr_plugin_end_call(&d->plugin, code, "flush", err);
+}
+
+static bool can_store(const millrace_destination *table)
+{
+    return table->flush != NULL && table->position != NULL;
+}
+
+static const char *destination_cannot_resume(const void *state, const mr_connector_env *env)
+{
+    const mr_plugin_connector *c = env->plugin;
+    (void)state;
+    return can_store(&c->destination)
+               ? NULL
+               : "the plug-in has no flush() and position() for its destination";
+}
+
+static bool destination_leaves_traces(const void *state)
+{
+    return (table_of(state)->capabilities & MILLRACE_DESTINATION_TRANSACTION) == 0;
+}
+
+/* What the target stores says it all. */
+static mr_code destination_checkpoint(void *state, bool last, mr_buffer *position, int *out_sync_fd,
+                                      mr_error *err)
+{
+    (void)state, (void)last;
+    *out_sync_fd = -1;
+    return mr_buffer_append(position, MR_SLICE("1"), err);
+}
+
+static mr_code destination_keep_commit(void *state, mr_slice pipeline, mr_slice commit,
+                                       mr_error *err)
+{
+    plugin_destination *d = state;
+    const uint32_t id_length = (uint32_t)pipeline.len;
+    mr_buffer stored;
+    mr_buffer_init(&stored, "a checkpoint that a plug-in stores", MILLRACE_MAX_STORED);
+    mr_code rc = mr_buffer_append(&stored, mr_slice_of((const char *)&id_length, 4), err);
+    if (rc == MR_OK) rc = mr_buffer_append(&stored, pipeline, err);
+    if (rc == MR_OK) rc = mr_buffer_append(&stored, commit, err);
+    if (rc == MR_OK) rc = store(d, stored.ptr, stored.len, err);
+    mr_buffer_done(&stored);
+    d->is_governed = true;
+    d->is_stored |= rc == MR_OK;
+    return rc;
+}
+
+static mr_code destination_find_commit(void *state, mr_slice pipeline, mr_buffer *out,
+                                       mr_error *err)
+{
+    plugin_destination *d = state;
+    size_t length = 0;
+    uint32_t id_length;
+    mr_buffer stored;
+    mr_buffer_init(&stored, "a checkpoint that a plug-in stored", MILLRACE_MAX_STORED);
+    MR_TRY(mr_buffer_reserve(&stored, MILLRACE_MAX_STORED, err));
+    millrace_error *error = mr_plugin_begin_call(&d->plugin);
+    const int code =
+        table_of(d)->position(d->state, stored.ptr, MILLRACE_MAX_STORED, &length, error);
+    mr_code rc = mr_plugin_end_call(&d->plugin, code, "position", err);
+    if (rc == MR_OK && length >= 4 && length <= MILLRACE_MAX_STORED) {
+        memcpy(&id_length, stored.ptr, 4);
+        const mr_slice rest = {stored.ptr + 4, length - 4};
+        d->is_stored = id_length == pipeline.len && id_length <= rest.len &&
+                       memcmp(rest.ptr, pipeline.ptr, id_length) == 0;
+        if (d->is_stored) rc = mr_buffer_append(out, mr_slice_from(rest, id_length), err);
+    }
+    mr_buffer_done(&stored);
+    return rc;
+}
+
+/* The last commit has forgotten it already. */
+static mr_code destination_forget_commit(void *state, mr_slice pipeline, mr_error *err)
+{
+    plugin_destination *d = state;
+    (void)pipeline;
+    const bool stored = d->is_stored && !d->is_settled;
+    d->is_stored = d->is_governed = false;
+    return stored ? store(d, NULL, 0, err) : MR_OK;
+}
+
+static mr_code destination_resume(void *state, mr_slice position, bool *out_published,
+                                  mr_error *err)
+{
+    plugin_destination *d = state;
+    if (!mr_slice_is(position, "1"))
+        return mr_fail(err, MR_ERR_USAGE, "%s: the checkpoint was written by another version",
+                       d->plugin.connector->name);
+    *out_published = !d->is_stored;
+    d->is_governed = true;
+    return MR_OK;
+}
+
+static void destination_suspend(void *state)
+{
+    ((plugin_destination *)state)->is_settled = true; /* close() alone */
 }
 
 static uint64_t destination_bytes_out(void *state)
@@ -362,6 +471,15 @@ void mr_plugin_make_destination(mr_plugin_connector *c, size_t state_bytes)
         .bytes_out = destination_bytes_out,
         .target = destination_target,
         .counters = c->destination.counters != NULL ? destination_counters : NULL,
+        .cannot_resume = destination_cannot_resume,
+        .checkpoint = destination_checkpoint,
+        .leaves_traces = destination_leaves_traces,
+        .resume = destination_resume,
+        .keep_commit = can_store(&c->destination) ? destination_keep_commit : NULL,
+        .find_commit = can_store(&c->destination) ? destination_find_commit : NULL,
+        .forget_commit = can_store(&c->destination) ? destination_forget_commit : NULL,
+        .suspend = destination_suspend,
         .close = destination_close,
     };
+    if (can_store(&c->destination)) c->destination_ops.capabilities |= MR_CAP_RESUME;
 }

@@ -150,6 +150,68 @@ static mr_code next_rows(plugin_source *s, mr_batch *batch, uint32_t *out_rows, 
     }
 }
 
+/* --- checkpoints
+ * ----------------------------------------------------------------------------------- */
+
+/* What job->mark holds: how many records came before, then the plug-in's own position. */
+#define MARK_HEAD sizeof(uint64_t)
+
+static_assert(MARK_HEAD + MILLRACE_MAX_POSITION < MR_POSITION_MAX, "a mark fits a position");
+
+static const char *source_cannot_resume(const void *state, const mr_connector_env *env)
+{
+    const mr_plugin_connector *c = env->plugin;
+    (void)state;
+    return c->source.position != NULL && c->source.seek != NULL
+               ? NULL
+               : "the plug-in has no position() and seek() for its source";
+}
+
+/* A plug-in stands behind a whole array, so that is where a checkpoint can be. */
+static mr_code mark_place(plugin_source *s, mr_job *job, mr_error *err)
+{
+    size_t length = 0;
+    if (table_of(s)->position == NULL || table_of(s)->seek == NULL ||
+        s->importer.next_row < s->importer.row_count)
+        return MR_OK;
+    mr_buffer_reset(&job->mark);
+    MR_TRY(mr_buffer_reserve(&job->mark, MARK_HEAD + MILLRACE_MAX_POSITION, err));
+    memcpy(job->mark.ptr, &s->row_count, MARK_HEAD);
+    millrace_error *error = mr_plugin_begin_call(&s->plugin);
+    const int code = table_of(s)->position(s->state, job->mark.ptr + MARK_HEAD,
+                                           MILLRACE_MAX_POSITION, &length, error);
+    MR_TRY(mr_plugin_end_call(&s->plugin, code, "position", err));
+    if (length > MILLRACE_MAX_POSITION)
+        return mr_fail(err, MR_ERR_LIMIT, "%s: a position of %zu bytes, where %d are allowed",
+                       s->plugin.connector->name, length, MILLRACE_MAX_POSITION);
+    job->mark.len = MARK_HEAD + length;
+    return MR_OK;
+}
+
+static mr_code source_position(void *state, const mr_source_place *place, mr_buffer *out,
+                               mr_error *err)
+{
+    (void)state;
+    return mr_buffer_append(out, place->mark, err);
+}
+
+static mr_code source_seek(void *state, mr_slice position, mr_source_place *out, mr_error *err)
+{
+    plugin_source *s = state;
+    if (position.len > 0 && position.len < MARK_HEAD)
+        return mr_fail(err, MR_ERR_USAGE, "%s: the checkpoint's position is damaged",
+                       s->plugin.connector->name);
+    const mr_slice own = position.len > 0 ? mr_slice_from(position, MARK_HEAD) : position;
+    millrace_error *error = mr_plugin_begin_call(&s->plugin);
+    const int code = table_of(s)->seek(s->state, own.len > 0 ? own.ptr : NULL, own.len, error);
+    const mr_code rc = mr_plugin_end_call(&s->plugin, code, "seek", err);
+    if (rc == MR_ERR_INPUT && err != NULL) err->code = MR_ERR_USAGE;
+    if (rc != MR_OK) return rc == MR_ERR_INPUT ? MR_ERR_USAGE : rc;
+    if (position.len > 0) memcpy(&s->row_count, position.ptr, MARK_HEAD);
+    *out = (mr_source_place){.mark = position, .record_base = s->row_count, .unchanged = true};
+    return MR_OK;
+}
+
 static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
 {
     plugin_source *s = state;
@@ -169,7 +231,7 @@ static mr_code source_fetch(void *state, mr_job *job, mr_error *err)
     job->result.record_count = rows;
     job->final = job->end = rows == 0;
     s->row_count += rows;
-    return MR_OK;
+    return rows > 0 ? mark_place(s, job, err) : MR_OK;
 }
 
 static void source_progress(void *state, uint64_t *out_done, uint64_t *out_total)
@@ -213,6 +275,11 @@ void mr_plugin_make_source(mr_plugin_connector *c, size_t state_bytes)
         .fetch = source_fetch,
         .progress = source_progress,
         .counters = c->source.counters != NULL ? source_counters : NULL,
+        .cannot_resume = source_cannot_resume,
+        .position = source_position,
+        .seek = source_seek,
         .close = source_close,
     };
+    if (c->source.position != NULL && c->source.seek != NULL)
+        c->source_ops.capabilities |= MR_CAP_RESUME;
 }
