@@ -57,9 +57,8 @@ static void index_field(mr_schema *schema, uint32_t number)
 
 /* Old arrays stay in the arena until it ends; doubling keeps that below the size of the new ones.
  */
-static mr_code grow(mr_schema *schema, mr_error *err)
+static mr_code grow(mr_schema *schema, uint32_t cap, mr_error *err)
 {
-    const uint32_t cap = schema->field_cap == 0 ? FIRST_FIELDS : schema->field_cap * 2;
     mr_field *fields = mr_arena_take(schema->arena, sizeof *fields * cap);
     if (fields == NULL) return mr_arena_fail(schema->arena, err);
     uint32_t *index = mr_arena_take(schema->arena, sizeof *index * cap * 2);
@@ -83,7 +82,8 @@ mr_code mr_schema_add(mr_schema *schema, mr_slice name, mr_type type, uint32_t *
     if (schema->field_count == MR_MAX_COLUMNS)
         return mr_fail(err, MR_ERR_LIMIT, "more than %d columns (limits.max_columns)",
                        MR_MAX_COLUMNS);
-    if (schema->field_count == schema->field_cap) MR_TRY(grow(schema, err));
+    if (schema->field_count == schema->field_cap)
+        MR_TRY(grow(schema, schema->field_cap == 0 ? FIRST_FIELDS : schema->field_cap * 2, err));
     char *copy = mr_arena_copy(schema->arena, name);
     if (copy == NULL) return mr_arena_fail(schema->arena, err);
     const uint32_t number = schema->field_count++;
@@ -125,7 +125,11 @@ mr_code mr_schema_add_header_name(mr_schema *schema, mr_slice name, mr_error *er
 
 mr_code mr_schema_copy(mr_schema *to, const mr_schema *from, mr_arena *arena, mr_error *err)
 {
+    uint32_t cap = FIRST_FIELDS;
     mr_schema_init(to, arena);
+    while (cap < from->field_count)
+        cap *= 2;
+    if (from->field_count > 0) MR_TRY(grow(to, cap, err)); /* at once: nothing is left behind */
     for (uint32_t i = 0; i < from->field_count; i++)
         MR_TRY(mr_schema_add(to, from->fields[i].name, from->fields[i].type, NULL, err));
     return MR_OK;
