@@ -94,8 +94,11 @@ bool mr_decimal_add(mr_decimal a, mr_decimal b, mr_decimal *out)
     raised = b.value;
     if (b.scale < a.scale && !shift_up(b.value, a.scale - b.scale, &raised))
         return add_long(a, b, out);
-    *out = (mr_decimal){a.value + raised, a.scale}; /* two below 10^38 stay below 2^127 */
-    return MR_LIKELY(fits(size_of(out->value))) || add_long(a, b, out);
+    out->scale = a.scale;
+    if (MR_LIKELY(!__builtin_add_overflow(a.value, raised, &out->value)) &&
+        MR_LIKELY(fits(size_of(out->value))))
+        return true;
+    return add_long(a, b, out);
 }
 
 bool mr_decimal_subtract(mr_decimal a, mr_decimal b, mr_decimal *out)
