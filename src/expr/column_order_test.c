@@ -186,6 +186,8 @@ MR_TEST(the_short_way_says_what_values_say)
         compare_ways(&batch, rest, untyped);
         snprintf(rest, sizeof rest, "between %s and %s", low, high);
         compare_ways(&batch, rest, untyped);
+        snprintf(rest, sizeof rest, "in (%s, %s)", low, high);
+        compare_ways(&batch, rest, untyped);
     }
     mr_batch_done(&batch);
 }

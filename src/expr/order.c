@@ -228,6 +228,39 @@ static void call_in(mr_run *run)
     }
 }
 
+/* x = constant for each of the constants, for a row whose cell is odd. */
+static mr_value find_cell(mr_run *run, const mr_column *column, uint32_t row)
+{
+    mr_value truth = mr_value_bool(false);
+    for (uint32_t i = 1; i < run->in->count && truth.kind == MR_KIND_FALSE; i++)
+        truth = relate_cell(run, SAME, column, row, i);
+    return truth;
+}
+
+/* A field in constants: as a column with each of them. What is odd beside one of them is odd. */
+static void column_in(mr_run *run)
+{
+    uint8_t orders[MR_BLOCK_ROWS], found[MR_BLOCK_ROWS];
+    const mr_column *column = NULL;
+    bool any_other = false, other = false;
+    memset(found, MR_KIND_FALSE, run->count);
+    for (uint32_t argument = 1; argument < run->in->count; argument++) {
+        column = order_column(run, argument, orders, &other);
+        if (column == NULL) break;
+        any_other |= other;
+        for (uint32_t i = 0; i < run->count; i++) {
+            if (orders[i] == MR_CELL_NONE) found[i] = MR_KIND_NULL;
+            if (orders[i] == MR_CELL_OTHER && found[i] == MR_KIND_FALSE) found[i] = MR_KIND_FAULT;
+            if (orders[i] == MR_CELL_SAME) found[i] = MR_KIND_TRUE;
+        }
+    }
+    for (uint32_t i = 0; i < run->count; i++)
+        run->out->kind[run->rows[i]] = column != NULL ? found[i] : MR_KIND_NULL;
+    for (uint32_t i = 0; any_other && i < run->count; i++) /* FAULT stands for odd */
+        if (found[i] == MR_KIND_FAULT && column != NULL)
+            mr_vec_put(run->out, run->rows[i], find_cell(run, column, run->rows[i]));
+}
+
 /* --- least, greatest
  * -------------------------------------------------------------------------- */
 
@@ -377,6 +410,7 @@ const mr_function mr_operator_between = {.name = "'between'",
 const mr_function mr_operator_in = {.name = "'in'",
                                     .signature = "x in (a, ...)",
                                     .call = call_in,
+                                    .column_call = column_in,
                                     .least = 2,
                                     .most = MR_EXPR_MAX_ARGS + 1,
                                     .gives = MR_KINDS_BOOL,
