@@ -161,6 +161,7 @@ static mr_value regex_replace_of(mr_run *run, const mr_value *args)
     growing out = {NULL, 0, 0};
     const mr_slice text = args[0].cell.text, by = args[2].cell.text;
     size_t at = 0, from, to;
+    if (!reserve(run, &out, text.len + 1)) return mr_run_too_large(run);
     while (at <= text.len && search(run, text, at, &fault)) {
         if (!mr_regex_span(run->eval->regex, 0, &from, &to)) break;
         if (!add(run, &out, (mr_slice){text.ptr + at, from - at})) return mr_run_too_large(run);
