@@ -131,6 +131,7 @@ typedef struct mr_job {
     mr_arena notes;         /* of rejects: names of fields, texts of rows whose source has none */
     mr_buffer dropped;      /* mr_dropped_row of the batch's rows that were taken out */
     mr_flow flow;           /* rows that steps have still to give */
+    mr_batch original;      /* a source's batch as it was before the steps, when it has no text */
     mr_buffer mark; /* sources that fill batches: where to go on behind this batch, in their own
                        words; empty = a checkpoint cannot be made here */
     /* All below is zeroed by mr_job_reset(). */

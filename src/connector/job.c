@@ -30,6 +30,7 @@ void mr_job_init(mr_job *job)
     mr_buffer_init(&job->encoded, "the output of one piece", MAX_PIECE_BYTES * 8);
     mr_buffer_init(&job->packed, "the compressed output of one piece", MAX_PIECE_BYTES * 8);
     mr_batch_init(&job->batch, 0);
+    mr_batch_init(&job->original, 0);
     mr_reject_list_init(&job->rejects);
     mr_reject_list_init(&job->refused);
     mr_arena_init(&job->notes, "job.notes", MAX_NOTES_BYTES);
@@ -43,6 +44,7 @@ void mr_job_done(mr_job *job)
     mr_buffer_done(&job->encoded);
     mr_buffer_done(&job->packed);
     mr_batch_done(&job->batch);
+    mr_batch_done(&job->original);
     mr_reject_list_done(&job->rejects);
     mr_reject_list_done(&job->refused);
     mr_arena_done(&job->notes);
@@ -63,6 +65,7 @@ void mr_job_reset(mr_job *job)
     empty(&job->encoded);
     empty(&job->packed);
     mr_batch_reset(&job->batch);
+    mr_batch_reset(&job->original);
     mr_reject_list_reset(&job->rejects);
     mr_reject_list_reset(&job->refused);
     mr_arena_reset(&job->notes);
@@ -112,9 +115,8 @@ static char *put_value(char *to, const mr_column *column, uint32_t row)
 
 /* A row that came without text, or whose text is gone, is kept for the quarantine as a JSON object
  * of its values. */
-static mr_slice text_of_row(mr_job *job, uint32_t row)
+static mr_slice text_of_row(mr_job *job, const mr_batch *batch, uint32_t row)
 {
-    const mr_batch *batch = &job->batch;
     size_t room = 2;
     for (uint32_t c = 0; c < batch->column_count; c++)
         room += (mr_column_text(&batch->columns[c], row).len + batch->columns[c].name.len) * 6 + 12;
@@ -131,6 +133,28 @@ static mr_slice text_of_row(mr_job *job, uint32_t row)
     }
     *to++ = '}';
     return (mr_slice){text, (size_t)(to - text)};
+}
+
+/* The row of the batch as the source gave it from which a row of the batch comes: steps take rows
+ * out and make several of one, but leave them in order. */
+static uint32_t original_row(const mr_batch *original, uint32_t record)
+{
+    uint32_t low = 0, high = original->row_count;
+    while (low < high) {
+        const uint32_t middle = (low + high) / 2;
+        if (original->row_record[middle] < record)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+static mr_slice text_as_it_came(mr_job *job, uint32_t row)
+{
+    const mr_batch *const original = &job->original;
+    if (original->row_count == 0) return text_of_row(job, &job->batch, row);
+    return text_of_row(job, original, original_row(original, job->batch.row_record[row]));
 }
 
 mr_code mr_job_keep_fields(mr_job *job, const mr_reject_list *list, uint32_t from, mr_error *err)
@@ -176,7 +200,7 @@ void mr_job_place_refused(mr_job *job, uint32_t from)
         reject->placed = true;
         reject->record = batch->origin.record + batch->row_record[row];
         if (batch->origin.bytes.ptr == NULL) {
-            reject->raw = text_of_row(job, row);
+            reject->raw = text_as_it_came(job, row);
             reject->rebuilt = true;
             reject->byte_length = reject->raw.len;
             continue;

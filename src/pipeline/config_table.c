@@ -301,7 +301,7 @@ const mr_option mr_config_table[] = {
     {.name = "security.auth", .aliases = "auth", .type = MR_OPTION_MAP, REFUSED("write auth inside source or destination"), .help = "in an end: settings of its connector, and type"},
     {.name = "security.credentials", .type = MR_OPTION_MAP, REFUSED("write credentials inside source or destination"), .help = "in an end: settings of its connector"},
 
-    {.name = "transforms", .type = MR_OPTION_LIST, REFUSED("it is written at the top of a file, or in an end"), .syntax = "a list of steps", .help = "steps between source and destination: docs/transforms.md"},
+    {.name = "transforms", .type = MR_OPTION_LIST, AT(ignored), .syntax = "a list of steps", .help = "steps between source and destination: docs/transforms.md"},
     {.name = "filter", .type = MR_OPTION_TEXT, REFUSED("write it as a step of transforms"), .help = "of the command line: keep records for which an expression is true"},
     {.name = "map", .type = MR_OPTION_TEXT, REFUSED("write it as a step of transforms"), .help = "of the command line: compute a column"},
     {.name = "schema", .type = MR_OPTION_TEXT, AT(schema_text), .help = "declared types of columns: a mapping, a list, a file or name=type,name=type"},

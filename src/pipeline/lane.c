@@ -140,6 +140,13 @@ void mr_lane_cut(mr_job *job, uint32_t rows)
     cut_at_limit(job, rows, (counts){0, 0});
 }
 
+/* Rejects are to show the records as the source had them. */
+static mr_code keep_original(mr_job *job)
+{
+    mr_batch_reset(&job->original);
+    return mr_batch_copy(&job->original, &job->batch, &job->error);
+}
+
 static mr_code read_batch(mr_lane *lane, mr_job *job)
 {
     const mr_engine_config *config = lane->config;
@@ -151,6 +158,8 @@ static mr_code read_batch(mr_lane *lane, mr_job *job)
         MR_TRY(config->source->read(lane->source_lane, job, &job->error));
     job->read_done = job->done;
     MR_TRY(mr_job_keep_fields(job, &job->rejects, rejects, &job->error));
+    const bool steps = (lane->chain != NULL || config->ordered != NULL) && !job->stepped;
+    if (steps && job->from_batch && job->batch.origin.bytes.ptr == NULL) MR_TRY(keep_original(job));
     if (config->admit == NULL || job->stepped) return MR_OK;
     return config->admit(config->admit_context, job, &job->error);
 }

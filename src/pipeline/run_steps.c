@@ -39,13 +39,6 @@ bool mr_run_steps_select(const mr_run *run)
     return false;
 }
 
-bool mr_run_steps_remember(const mr_run *run)
-{
-    for (const mr_step *step = run->config->steps.first; step != NULL; step = step->next)
-        if (mr_step_is_ordered(step->kind)) return true;
-    return false;
-}
-
 void mr_run_set_steps(const mr_run *run, uint32_t number, mr_engine_config *config)
 {
     config->chain = run->stages.items[number].chain;
@@ -198,5 +191,7 @@ mr_end mr_run_through_groups(mr_run *run, const mr_engine_config *config, move_f
     if (onward.source->begin(onward.source_state, false, err) != MR_OK) return MR_END_FAILED;
     const mr_end end = move(run, &onward, "groups", &part, err);
     add_part(ledger, &part);
+    /* What the first stage has written were its groups. */
+    atomic_store(&run->view.written, ledger->written);
     return end;
 }

@@ -24,10 +24,6 @@ bool mr_run_steps_compute(const mr_run *run);
 /* True when a step names columns that are to be there. */
 bool mr_run_steps_select(const mr_run *run);
 
-/* True when a step remembers earlier records (dedupe, aggregate): what it remembers is in no
- * checkpoint. */
-bool mr_run_steps_remember(const mr_run *run);
-
 /* The lanes' and the collector's steps of stage `number` into `config`. */
 void mr_run_set_steps(const mr_run *run, uint32_t number, mr_engine_config *config);
 

@@ -251,6 +251,45 @@ mr_code mr_column_tag_slow(mr_column *column, uint32_t row, mr_type type, mr_err
     return MR_OK;
 }
 
+static mr_code copy_column(mr_column *to, const mr_column *from, uint32_t rows, mr_error *err)
+{
+    to->type = from->type;
+    to->null_count = from->null_count;
+    to->absent_count = from->absent_count;
+    memcpy(to->offsets, from->offsets, sizeof *to->offsets * ((size_t)rows + 1));
+    if (from->null_count > 0) memcpy(to->validity, from->validity, bitmap_bytes(rows));
+    if (from->absent_count > 0) {
+        MR_TRY(resize(&to->presence, bitmap_bytes(to->row_cap), err));
+        to->presence_cap = to->row_cap;
+        memcpy(to->presence, from->presence, bitmap_bytes(rows));
+    }
+    if (from->type == MR_TYPE_MIXED) {
+        MR_TRY(open_tags(to, err));
+        memcpy(to->tags, from->tags, rows);
+    }
+    return mr_buffer_append(&to->data, mr_buffer_slice(&from->data), err);
+}
+
+mr_code mr_batch_copy(mr_batch *to, const mr_batch *from, mr_error *err)
+{
+    const uint32_t rows = from->row_count;
+    while (to->row_cap < rows || to->row_cap == 0)
+        MR_TRY(mr_batch_grow_rows(to, err));
+    for (uint32_t i = 0; i < from->column_count; i++) {
+        uint32_t number;
+        MR_TRY(mr_batch_add_column(to, from->columns[i].name, MR_TYPE_NULL, &number, err));
+        MR_TRY(copy_column(&to->columns[number], &from->columns[i], rows, err));
+    }
+    memcpy(to->row_offset, from->row_offset, sizeof(uint32_t) * rows);
+    memcpy(to->row_length, from->row_length, sizeof(uint32_t) * rows);
+    memcpy(to->row_line, from->row_line, sizeof(uint32_t) * rows);
+    memcpy(to->row_record, from->row_record, sizeof(uint32_t) * rows);
+    to->row_count = rows;
+    to->origin = from->origin;
+    to->sequence = from->sequence;
+    return MR_OK;
+}
+
 static uint32_t count_zero_bits(const uint8_t *bits, uint32_t rows)
 {
     uint32_t ones = 0;

@@ -195,6 +195,9 @@ MR_NODISCARD MR_INLINE mr_code mr_column_tag(mr_column *column, uint32_t row, mr
     return MR_LIKELY(column->type == type) ? MR_OK : mr_column_tag_slow(column, row, type, err);
 }
 
+/* Makes `to`, which is empty, a copy of `from`: rows, columns, places. Names are copied. */
+MR_NODISCARD mr_code mr_batch_copy(mr_batch *to, const mr_batch *from, mr_error *err);
+
 /* Shortens the batch to its first `row_count` rows. O(columns + bytes of bitmaps). */
 void mr_batch_truncate(mr_batch *batch, uint32_t row_count);
 

@@ -7,7 +7,7 @@
 #include "record/numtext.h"
 #include "transform/key.h"
 
-#define EXPECTED_KEYS 65536u
+#define FIRST_KEYS    8192u
 #define MIN_STALE     4096u /* keys that may be out of their window before the table is cleaned */
 #define NS_PER_SECOND INT64_C(1000000000)
 
@@ -29,6 +29,13 @@ struct mr_dedupe {
     mr_day_cache days;
 };
 
+/* Two tables take turns where keys are forgotten. */
+static uint64_t share(const mr_step *step)
+{
+    const bool windowed = step->window_records > 0 || step->window_ns > 0;
+    return windowed ? step->memory_bytes / 2 : step->memory_bytes;
+}
+
 mr_code mr_dedupe_open(const mr_step *step, mr_dedupe **out, mr_error *err)
 {
     mr_dedupe *d = mr_mem_zalloc(sizeof *d);
@@ -39,8 +46,7 @@ mr_code mr_dedupe_open(const mr_step *step, mr_dedupe **out, mr_error *err)
     mr_code rc =
         d->columns != NULL ? MR_OK : mr_fail(err, MR_ERR_NOMEM, "no memory left for dedupe");
     if (rc == MR_OK)
-        rc = mr_key_table_init(&d->table, "memory of dedupe", step->memory_bytes, EXPECTED_KEYS,
-                               err);
+        rc = mr_key_table_init(&d->table, "memory of dedupe", share(step), FIRST_KEYS, err);
     if (rc == MR_OK)
         *out = d;
     else
@@ -104,8 +110,7 @@ static mr_code clean(mr_dedupe *d, mr_error *err)
 {
     mr_key_table *to = &d->spare;
     if (to->slots == NULL)
-        MR_TRY(
-            mr_key_table_init(to, "memory of dedupe", d->step->memory_bytes, EXPECTED_KEYS, err));
+        MR_TRY(mr_key_table_init(to, "memory of dedupe", share(d->step), FIRST_KEYS, err));
     to->seed = d->table.seed;
     mr_key_table_reset(to);
     for (uint32_t i = 0; i < d->table.count; i++) {
@@ -136,6 +141,11 @@ static mr_code grow_firsts(mr_dedupe *d, mr_error *err)
 {
     const uint32_t cap = d->table.entry_cap;
     if (cap <= d->first_cap) return MR_OK;
+    const uint64_t held = mr_key_table_held_bytes(&d->table) + mr_key_table_held_bytes(&d->spare);
+    if (held + sizeof *d->firsts * (uint64_t)cap > d->step->memory_bytes)
+        return mr_fail(err, MR_ERR_LIMIT,
+                       "%u distinct keys do not fit the memory of dedupe, %llu MiB", d->table.count,
+                       (unsigned long long)(d->step->memory_bytes >> 20));
     moment *firsts = mr_mem_realloc(d->firsts, sizeof *firsts * cap);
     if (firsts == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for %u keys", cap);
     d->firsts = firsts;

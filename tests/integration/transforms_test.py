@@ -456,6 +456,35 @@ def a_limit_counts_what_is_left():
         same(counts["written"], len(kept))
 
 
+@test
+def a_record_of_a_table_is_rejected_as_it_was_there():
+    import sqlite3
+    base = sqlite3.connect("in.db")
+    base.execute("create table t (id integer, name text, n integer)")
+    base.executemany("insert into t values (?, ?, ?)", [(n, "n%d" % n, n % 5) for n in range(5000)])
+    base.commit()
+    steps = [{"filter": ".id > 2"}, {"rename": {"name": "who"}}, {"map": {"n": "100 / .n", "x": "1"}}, {"drop": "id"}]
+    pipeline(steps, {"type": "sqlite", "path": "in.db", "table": "t"})
+    run("run", "p.yaml")
+    same(len(read("out.csv").splitlines()), 1 + 4997 - 999)
+    wanted = [{"id": n, "name": "n%d" % n, "n": 0} for n in range(5, 5000, 5)]
+    same([json.loads(r["raw"]) for r in rejects("out.csv.rejects.jsonl")], wanted)
+
+
+@test
+def streams_storage_and_small_batches_change_nothing():
+    records, text = random_records(8, 3000)
+    lists = [[{"dedupe": "id"}, {"filter": '.kind != "a"'}],
+             [{"filter": '.kind != "a"'}, {"aggregate": {"by": "city", "values": {"n": "count()", "m": "max(note)"}}}],
+             [{"map": {"p": ".price + 1"}}, {"drop": "note"}]]
+    for steps in lists:
+        output, refused, counts = every_way(text, steps, "out.jsonl")
+        for more in (("--streaming-mode",), ("--storage-mode", "row"), ("--batch-size", 7), ("--batch-size", 100, "--workers", 1)):
+            run("run", "p.yaml", *more, stdin=text.encode(), piped=True)
+            same(read("out.jsonl").decode(), output, steps, more)
+            same(rejects("out.jsonl.rejects.jsonl"), refused, steps, more)
+
+
 # --- what is wrong is said ---
 
 @test
