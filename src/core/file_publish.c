@@ -176,7 +176,7 @@ mr_code mr_file_resume_beside(mr_file *file, const char *path, uint64_t length, 
 /* --- publishing ------------------------------------------------------------------------------- */
 
 /* Makes the rename itself durable. */
-static mr_code sync_directory(const char *path, const char *label, mr_error *err)
+static mr_code sync_directory(const char *path, const char *label, const char *verb, mr_error *err)
 {
     char dir[MR_FILE_PATH_MAX];
     const char *slash = strrchr(path, '/');
@@ -184,18 +184,20 @@ static mr_code sync_directory(const char *path, const char *label, mr_error *err
     snprintf(dir, sizeof dir, "%.*s", len, slash == NULL ? "." : path);
     const int fd = mr_file_open_fd(dir, O_RDONLY | O_DIRECTORY, 0);
     /* A directory we may write to but not read is legal, and cannot be synced. */
-    if (fd < 0) return errno == EACCES ? MR_OK : mr_file_fail(err, errno, label, "published");
+    if (fd < 0) return errno == EACCES ? MR_OK : mr_file_fail(err, errno, label, verb);
     const int rc = fsync(fd);
     const int reason = errno;
     close(fd);
     if (rc != 0 && reason != EINVAL && reason != EROFS)
-        return mr_file_fail(err, reason, label, "published");
+        return mr_file_fail(err, reason, label, verb);
     return MR_OK;
 }
 
 mr_code mr_file_sync_name(const mr_file *file, mr_error *err)
 {
-    return file->is_regular ? sync_directory(file->write_path, file->label, err) : MR_OK;
+    return file->is_regular
+               ? sync_directory(file->write_path, file->label, "synced to the disk", err)
+               : MR_OK;
 }
 
 mr_code mr_file_replace(mr_file *file, mr_error *err)
@@ -205,7 +207,7 @@ mr_code mr_file_replace(mr_file *file, mr_error *err)
     if (rename(file->write_path, file->path) != 0)
         return mr_file_fail(err, errno, file->label, "published");
     file->is_part = false;
-    const mr_code rc = sync_directory(file->path, file->label, err);
+    const mr_code rc = sync_directory(file->path, file->label, "published", err);
     mr_file_close(file);
     return rc;
 }

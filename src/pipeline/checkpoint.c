@@ -212,7 +212,8 @@ static mr_code name_ends(mr_checkpoints *c, mr_commit *commit, mr_error *err)
 static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr_ledger *ledger,
                        bool last, int fds[MR_COMMITTER_FDS], mr_error *err)
 {
-    mr_commit commit = {.ledger = *ledger, .sealed = last, .wall_ns = mr_clock_wall_ns()};
+    mr_commit commit = {
+        .ledger = *ledger, .sealed = last, .wall_ns = mr_clock_wall_ns(), .now_ns = c->now_ns};
     if (place != NULL) {
         mr_buffer_reset(&c->source_position);
         MR_TRY(c->source->position(c->source_state, place, &c->source_position, err));

@@ -61,6 +61,7 @@ typedef struct mr_checkpoints {
     const mr_connector_env *destination_env;
     mr_quarantine *quarantine;
     const mr_checkpoint_extra *extra; /* NULL: nothing has state of its own */
+    int64_t now_ns;                   /* part of each checkpoint */
     void (*warn)(void *context, const char *text);
     void *warn_context;
     /* Results of it. */

@@ -124,6 +124,7 @@ mr_code mr_commit_encode(const mr_commit *commit, mr_buffer *out, mr_error *err)
     MR_TRY(begin_section(out, SECTION_STATE, &at, err));
     MR_TRY(mr_pack_u32(out, commit->sealed, err));
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->wall_ns, err));
+    MR_TRY(mr_pack_u64(out, (uint64_t)commit->now_ns, err));
     end_section(out, at);
     return MR_OK;
 }
@@ -186,6 +187,7 @@ static mr_code get_section(uint32_t section, mr_slice bytes, mr_commit *out, mr_
     case SECTION_STATE:
         out->sealed = mr_packed_u32(&in) != 0;
         out->wall_ns = (int64_t)mr_packed_u64(&in);
+        out->now_ns = (int64_t)mr_packed_u64(&in);
         break;
     default: return from_later(err);
     }

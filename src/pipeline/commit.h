@@ -32,8 +32,9 @@ typedef struct mr_commit {
     mr_slice watermark;      /* of incremental loads: a place kept for them, not read here */
     mr_ledger ledger;
     mr_rejects_mark rejects;
-    bool sealed; /* everything is written; only publishing is left */
-    int64_t wall_ns;
+    bool sealed;     /* everything is written; only publishing is left */
+    int64_t wall_ns; /* when it was made */
+    int64_t now_ns;  /* what now() says in expressions, which is one moment for the whole run */
 } mr_commit;
 
 /* Appends the bytes of `commit` to `out`. MR_ERR_LIMIT names the part that is too large. */

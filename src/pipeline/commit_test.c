@@ -18,7 +18,8 @@ static mr_commit example(void)
                         .watermark = MR_SLICE("2024-01-01"),
                         .rejects = {100, 5, 2},
                         .sealed = true,
-                        .wall_ns = -5};
+                        .wall_ns = -5,
+                        .now_ns = INT64_MAX};
     commit.ledger.read = 1000;
     commit.ledger.written = 900;
     commit.ledger.mended = UINT64_MAX;
@@ -41,6 +42,7 @@ static void expect_same(const mr_commit *a, const mr_commit *b)
     MR_EXPECT_U64(a->rejects.dropped, ==, b->rejects.dropped);
     MR_EXPECT(a->sealed == b->sealed);
     MR_EXPECT_I64(a->wall_ns, ==, b->wall_ns);
+    MR_EXPECT_I64(a->now_ns, ==, b->now_ns);
 }
 
 MR_TEST(a_commit_reads_back_as_it_was)

@@ -255,6 +255,7 @@ static void set_checkpoints(mr_run *run)
 {
     mr_checkpoints *c = &run->checkpoints;
     c->extra = memory_of_steps(run);
+    c->now_ns = run->chain_env.now_ns;
     c->config = run->config;
     c->source = run->source;
     c->source_state = run->source_state;
@@ -313,7 +314,10 @@ static mr_code validate(mr_run *run, mr_error *err)
 
 mr_code mr_run_resume(mr_run *run, mr_error *err)
 {
-    return mr_checkpoints_resume(&run->checkpoints, err);
+    mr_checkpoints *c = &run->checkpoints;
+    MR_TRY(mr_checkpoints_resume(c, err));
+    if (c->resuming) run->chain_env.now_ns = c->now_ns = c->found.now_ns;
+    return MR_OK;
 }
 
 mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_error *err)

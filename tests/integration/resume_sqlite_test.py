@@ -40,7 +40,7 @@ def stopped(*args, number=signal.SIGTERM):
     """A run that was stopped with a checkpoint to go on from."""
     for _ in range(5):
         process = start("copy", *args, *RECORDS, *EVERY)
-        while not states() and os.waitid(os.P_PID, process.child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None:
+        while not states() and process.is_running():
             time.sleep(0.001)
         process.signal(number)
         result = process.finish(30)

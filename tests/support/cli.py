@@ -142,6 +142,9 @@ class start:
         except BrokenPipeError:
             pass
 
+    def is_running(self):
+        return os.waitid(os.P_PID, self.child.pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is None
+
     def signal(self, number):
         os.kill(self.child.pid, number)
 
