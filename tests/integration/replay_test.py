@@ -288,6 +288,20 @@ def what_is_appended_has_the_columns_of_the_target():
 
 
 @test
+def records_that_passed_through_the_store_are_replayed_from_their_values():
+    with sqlite3.connect("o.db") as db:
+        db.execute("CREATE TABLE t(a INTEGER UNIQUE, b TEXT, c TEXT)")
+    db.close()
+    write("a.csv", 'a,b,c\n1,x,\n1,"y ""q"", z",""\n2,w,3\n')
+    run("copy", "a.csv", "sqlite:o.db?table=t", "--storage-mode", "row", "--rejects", "r.jsonl", code=3)
+    entry, = rejects("r.jsonl")
+    same((entry["record"], entry["line"], entry["raw_format"], json.loads(entry["raw"])),
+         (2, None, "json", {"a": 1, "b": 'y "q", z', "c": ""}))
+    run("replay", "r.jsonl", "n.csv")
+    same(read("n.csv"), b'a,b,c\n1,"y ""q"", z",""\n')
+
+
+@test
 def a_replay_can_be_sampled_limited_and_shaped():
     write("a.csv", "a,b,c\n" + "".join("%d,x\n" % n for n in range(200)))
     run("copy", "a.csv", "o.csv", "--rejects", "r.jsonl", code=3)
