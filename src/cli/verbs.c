@@ -391,6 +391,7 @@ const mr_flag mr_flags[] = {
     {"sample", 0, "sample", "SHARE", NULL, READING, MR_FLAG_KEY, NULL},
     {"sample-seed", 0, "sample_seed", "N", NULL, READING, MR_FLAG_KEY, NULL},
     {"schema", 0, "schema", "FILE|NAME=TYPE", NULL, READING, MR_FLAG_KEY, NULL},
+    {"drift", 0, "drift.strategy", "STRATEGY", NULL, READING, MR_FLAG_KEY, NULL},
     {"filter", 0, NULL, "EXPR", "keep records for which the expression is true; may be repeated", READING, MR_FLAG_FILTER, NULL},
     {"map", 0, NULL, "NAME=EXPR", "compute a column; may be repeated, works in the order of --filter and --map", READING, MR_FLAG_MAP, NULL},
     {"infer", 0, "infer", "HOW", NULL, READING, MR_FLAG_KEY, NULL},

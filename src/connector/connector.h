@@ -51,7 +51,9 @@ enum {
     MR_CAP_STREAM = 1u << 2,  /* may run on, record by record */
     MR_CAP_TYPED = 1u << 3,   /* source: values come with types; destination: types matter to it */
     MR_CAP_COLUMNS = 1u << 4, /* destination: all columns must be known before the first record */
-    MR_CAP_GROWS = 1u << 9,   /* source: later records may bring further columns */
+    MR_CAP_SEVERAL =
+        1u << 11,           /* source: files with columns of their own, not looked at in advance */
+    MR_CAP_GROWS = 1u << 9, /* source: later records may bring further columns */
     MR_CAP_DECLARES =
         1u << 8, /* destination: declares its columns' types before the first record */
     MR_CAP_TRANSACTION = 1u << 5,  /* destination: all or nothing */
@@ -132,8 +134,9 @@ typedef struct mr_job {
     mr_buffer dropped;      /* mr_dropped_row of the batch's rows that were taken out */
     mr_flow flow;           /* rows that steps have still to give */
     mr_batch original;      /* a source's batch as it was before the steps, when it has no text */
-    mr_buffer mark; /* sources that fill batches: where to go on behind this batch, in their own
-                       words; empty = a checkpoint cannot be made here */
+    mr_buffer mark;  /* sources that fill batches: where to go on behind this batch, in their own
+                        words; empty = a checkpoint cannot be made here */
+    mr_buffer drift; /* what a schema drift was noticed by (pipeline/drift.h) */
     /* All below is zeroed by mr_job_reset(). */
     uint64_t sequence;
     uint64_t offset;             /* place of bytes.ptr[0] in the decoded stream of its file */
@@ -161,9 +164,18 @@ typedef struct mr_job {
     uint64_t row_count;    /* rows so far: records less rejects, more where a record gives many, in
                               reading or in an explode step */
     uint64_t encoded_rows; /* rows the destination has taken, counted by the destination itself */
-    uint32_t attempts;     /* replay: tries that have failed before; 0 = none */
-    bool unplaced;         /* replay: a text without lines and offsets to speak of */
-    bool unreadable;       /* replay: the text is not all there, ... */
+    const struct mr_drift_version *expected; /* the columns that the rows are compared with */
+    bool in_order;                           /* worked on by the collector: a new part may begin */
+    bool breaks;                 /* a new part of the destination is due inside: only in order */
+    bool paused;                 /* ... and has been reached: the rows behind it wait */
+    bool done_behind;            /* `done` as it will be then */
+    bool cut;                    /* the batch ends at the run's limit */
+    bool parted;                 /* rows have exactly the columns of their part */
+    uint64_t discarded;          /* values left out on account of drift */
+    uint32_t column_set;         /* replay: which of several headers the record's file had */
+    uint32_t attempts;           /* replay: tries that have failed before; 0 = none */
+    bool unplaced;               /* replay: a text without lines and offsets to speak of */
+    bool unreadable;             /* replay: the text is not all there, ... */
     mr_reason unreadable_reason; /* ... and is rejected again for this */
     uint64_t unreadable_bytes;
     uint64_t filtered;     /* rows set aside by the user's wish */
@@ -284,6 +296,11 @@ typedef struct mr_destination_ops {
     void (*lane_close)(void *lane);
     /* Collector, in order. Adds to job->refused what it could not take. */
     mr_code (*write)(void *state, mr_job *job, mr_error *err);
+    /* After open: the columns that the target has already and cannot be given others, or NULL. */
+    mr_code (*expects)(void *state, const mr_schema **out, mr_error *err);
+    /* Collector: what is written from now on has these columns; NULL = that cannot be. Only for a
+     * target that is a file. */
+    mr_code (*part)(void *state, const mr_schema *schema, const mr_job *job, mr_error *err);
     mr_code (*flush)(void *state, mr_error *err);  /* makes what was written visible; streaming */
     mr_code (*commit)(void *state, mr_error *err); /* publishes: all of it, durably */
     void (*abort)(void *state);                    /* leaves the old target as it was */

@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: MIT
  *
  * csv as a destination. Columns are fixed by the header: a record that brings a value for another
- * column is refused (drift), never cut. */
+ * column begins a new part (connector/text_parts.h), or is refused (drift), never cut. */
 #include "connector/connectors.h"
 #include "connector/text_destination.h"
+#include "connector/text_parts.h"
 #include "format/csv.h"
+#include "format/input.h"
 
 typedef struct csv_destination {
     mr_text_destination text; /* first */
@@ -13,6 +15,7 @@ typedef struct csv_destination {
     const char *null_text;
     mr_csv_writer writer;
     uint32_t column_count;
+    mr_text_parts parts;
 } csv_destination;
 
 typedef struct csv_destination_lane {
@@ -75,14 +78,87 @@ static mr_code csv_open(void *state, const mr_connector_env *env, mr_error *err)
     return mr_text_destination_open(&d->text, env, err);
 }
 
+static mr_code read_header(const csv_destination *d, mr_input *input, mr_schema *out, mr_error *err)
+{
+    const mr_csv_options options = {.delimiter = d->delimiter, .quote = d->quote};
+    for (size_t want = MR_CSV_SNIFF_BYTES; want <= MR_INPUT_PEEK_MAX; want *= 4) {
+        mr_slice head;
+        mr_csv_header header;
+        bool complete = false;
+        MR_TRY(mr_input_peek(input, want, -1, &head, err));
+        const bool final = mr_input_peek_ended(input);
+        MR_TRY(mr_csv_read_header(&options, &d->text.env->limits, head, final, out, &complete,
+                                  &header, err));
+        if (complete) return MR_OK;
+    }
+    return mr_fail(err, MR_ERR_INPUT, "'%s' has no header within %u bytes", d->text.path,
+                   MR_INPUT_PEEK_MAX);
+}
+
+/* Who goes on with a file goes on with its columns. */
+static mr_code csv_expects(void *state, const mr_schema **out, mr_error *err)
+{
+    const csv_destination *d = state;
+    mr_identity there;
+    mr_input *input;
+    *out = NULL;
+    if (!d->text.append || !d->header) return MR_OK;
+    if (!mr_identity_of_path(d->text.path, &there) || there.size_bytes == 0) return MR_OK;
+    mr_schema *schema = mr_arena_take(d->text.env->arena, sizeof *schema);
+    if (schema == NULL) return mr_arena_fail(d->text.env->arena, err);
+    mr_schema_init(schema, d->text.env->arena);
+    const mr_input_options options = {
+        .path = d->text.path, .codec = MR_CODEC_AUTO, .max_expansion = MR_EXPANSION_OFF};
+    MR_TRY(mr_input_open(&input, &options, err));
+    const mr_code rc = read_header(d, input, schema, err);
+    mr_input_close(input);
+    if (rc == MR_OK && schema->field_count > 0) *out = schema;
+    return rc;
+}
+
 static mr_code csv_start(void *state, const mr_schema *schema, mr_error *err)
 {
     csv_destination *d = state;
     d->column_count = schema->field_count;
+    d->parts.first_columns = schema;
     MR_TRY(mr_text_destination_start(&d->text, err));
     if (!mr_output_is_at_start(d->text.output)) return MR_OK;
     MR_TRY(mr_csv_write_header(&d->writer, schema, &d->text.frame, err));
     return mr_text_destination_put_frame(&d->text, err);
+}
+
+static mr_code csv_part(void *state, const mr_schema *schema, const mr_job *job, mr_error *err)
+{
+    csv_destination *d = state;
+    MR_TRY(mr_text_parts_next(&d->parts, &d->text, schema, job, err));
+    MR_TRY(mr_csv_write_header(&d->writer, schema, &d->text.frame, err));
+    return mr_text_destination_put_frame(&d->text, err);
+}
+
+static mr_code csv_write(void *state, mr_job *job, mr_error *err)
+{
+    csv_destination *d = state;
+    d->parts.records += job->encoded_rows;
+    return mr_text_destination_write(state, job, err);
+}
+
+static mr_code csv_commit(void *state, mr_error *err)
+{
+    csv_destination *d = state;
+    return mr_text_parts_commit(&d->parts, &d->text, err);
+}
+
+static void csv_abort(void *state)
+{
+    csv_destination *d = state;
+    mr_text_parts_abort(&d->parts);
+    mr_text_destination_abort(state);
+}
+
+static uint64_t csv_bytes(void *state)
+{
+    const csv_destination *d = state;
+    return d->parts.bytes + mr_text_destination_bytes(state);
 }
 
 static mr_code csv_lane_open(void *state, void *lane_state, mr_error *err)
@@ -128,7 +204,7 @@ static mr_code csv_encode(void *lane_state, mr_job *job, mr_error *err)
     csv_destination_lane *lane = lane_state;
     const csv_destination *d = lane->destination;
     mr_batch *batch = &job->batch;
-    if (MR_UNLIKELY(batch->column_count > d->column_count)) {
+    if (MR_UNLIKELY(!job->parted && batch->column_count > d->column_count)) {
         uint8_t keep[MR_BATCH_MAX_ROWS / 8];
         const uint32_t from = job->refused.count;
         memset(keep, 0xff, sizeof keep);
@@ -145,6 +221,7 @@ static void csv_close(void *state)
 {
     csv_destination *d = state;
     mr_csv_writer_done(&d->writer);
+    mr_text_parts_close(&d->parts);
     mr_text_destination_close(&d->text);
 }
 
@@ -162,11 +239,13 @@ const mr_destination_ops mr_destination_csv = {
     .encode = csv_encode,
     .finish_piece = mr_text_destination_finish_piece,
     .lane_close = csv_lane_close,
-    .write = mr_text_destination_write,
+    .write = csv_write,
+    .expects = csv_expects,
+    .part = csv_part,
     .flush = mr_text_destination_flush,
-    .commit = mr_text_destination_commit,
-    .abort = mr_text_destination_abort,
-    .bytes_out = mr_text_destination_bytes,
+    .commit = csv_commit,
+    .abort = csv_abort,
+    .bytes_out = csv_bytes,
     .target = mr_text_destination_target,
     .cannot_resume = mr_text_destination_cannot_resume,
     .checkpoint = mr_text_destination_checkpoint,

@@ -22,6 +22,9 @@ typedef struct csv_source {
     mr_schema schema; /* names from the header, types from the first pass */
     mr_schema grown;  /* ragged: pad: the columns of schema and those of longer records */
     bool knows_grown;
+    const mr_schema *
+        *file_schemas;     /* of several files: those with columns of their own; else NULL */
+    bool differs;          /* there are such */
     const mr_infer *found; /* types that a sample gave, to be checked; else NULL */
     atomic_uchar *quoted;  /* with quoted_is_string: columns with a quoted cell */
 } csv_source;
@@ -29,6 +32,7 @@ typedef struct csv_source {
 typedef struct csv_lane {
     csv_source *source;
     mr_csv_reader reader;
+    const mr_schema *schema; /* that the reader reads */
     bool open;
 } csv_lane;
 
@@ -175,23 +179,30 @@ static mr_code make_options(csv_source *s, mr_error *err)
                      err);
 }
 
-/* A further file, or the same one again, must have the columns of the first. */
-static mr_code same_columns(const csv_source *s, const mr_schema *other, mr_error *err)
+static bool same_columns(const mr_schema *a, const mr_schema *b)
 {
-    const uint32_t count = s->schema.field_count;
-    const uint32_t shared = other->field_count < count ? other->field_count : count;
-    uint32_t at = 0;
-    while (at < shared && mr_slice_equal(s->schema.fields[at].name, other->fields[at].name))
-        at++;
-    if (at == count && at == other->field_count) return MR_OK;
-    const mr_slice none = MR_SLICE("(none)");
-    const mr_slice wanted = at < count ? s->schema.fields[at].name : none;
-    const mr_slice found = at < other->field_count ? other->fields[at].name : none;
-    return mr_fail(
-        err, MR_ERR_INPUT,
-        "'%.*s' has other columns than the first file: column %u is '%.*s', expected '%.*s'; "
-        "copy files with different headers one by one",
-        MR_SLICE_ARGS(s->text.file_name), at + 1, MR_SLICE_ARGS(found), MR_SLICE_ARGS(wanted));
+    if (a->field_count != b->field_count) return false;
+    for (uint32_t i = 0; i < a->field_count; i++)
+        if (!mr_slice_equal(a->fields[i].name, b->fields[i].name)) return false;
+    return true;
+}
+
+/* A further file may have columns of its own; a file that is read again has the ones it had. */
+static mr_code keep_columns(csv_source *s, const mr_schema *columns, mr_error *err)
+{
+    const mr_text_source *text = &s->text;
+    if (same_columns(&s->schema, columns)) return MR_OK;
+    const mr_schema **kept = s->file_schemas != NULL ? &s->file_schemas[text->file] : NULL;
+    if (kept == NULL || (*kept != NULL && !same_columns(*kept, columns)))
+        return mr_fail(err, MR_ERR_INPUT, "'%.*s' has other columns than when it was opened",
+                       MR_SLICE_ARGS(text->file_name));
+    if (*kept != NULL) return MR_OK;
+    mr_schema *copy = mr_arena_take(text->env->arena, sizeof *copy);
+    if (copy == NULL) return mr_arena_fail(text->env->arena, err);
+    *copy = *columns;
+    *kept = copy;
+    s->differs = true;
+    return MR_OK;
 }
 
 static mr_code csv_start_file(mr_text_source *text, mr_slice head, bool final, mr_text_start *out,
@@ -215,7 +226,19 @@ static mr_code csv_start_file(mr_text_source *text, mr_slice head, bool final, m
         return MR_OK;
     }
     if (schema.field_count == 0 && head.len == 0) return MR_OK; /* an empty file among others */
-    return same_columns(s, &schema, err);
+    return keep_columns(s, &schema, err);
+}
+
+/* Which of several files have other columns than the first. */
+static mr_code look_at_headers(csv_source *s, mr_error *err)
+{
+    const uint32_t count = mr_input_file_count(s->text.input);
+    if (count < 2) return MR_OK;
+    s->file_schemas = mr_arena_take(s->text.env->arena, sizeof *s->file_schemas * count);
+    if (s->file_schemas == NULL) return mr_arena_fail(s->text.env->arena, err);
+    memset(s->file_schemas, 0, sizeof *s->file_schemas * count);
+    if ((mr_text_source_abilities(&s->text) & MR_CAP_REWIND) == 0) return MR_OK;
+    return mr_text_source_look_at_all(&s->text, err);
 }
 
 static mr_code csv_open(void *state, const mr_connector_env *env, mr_error *err)
@@ -227,6 +250,7 @@ static mr_code csv_open(void *state, const mr_connector_env *env, mr_error *err)
     MR_TRY(mr_codec_parse(mr_slice_text(s->compression), &s->text.codec, err));
     MR_TRY(mr_encoding_parse(mr_slice_text(s->encoding_name), &s->text.encoding, err));
     MR_TRY(mr_text_source_open(&s->text, env, csv_start_file, err));
+    MR_TRY(look_at_headers(s, err));
     if (!s->quoted_is_string) return MR_OK;
     s->quoted = mr_arena_take(env->arena, sizeof *s->quoted * (s->schema.field_count + 1));
     return s->quoted != NULL ? MR_OK : mr_arena_fail(env->arena, err);
@@ -240,8 +264,10 @@ static const mr_schema *csv_schema(void *state)
 
 static uint32_t csv_abilities(void *state)
 {
-    const bool grows = ((const csv_source *)state)->options.ragged == MR_CSV_RAGGED_PAD;
-    return mr_text_source_abilities(state) | MR_CAP_SPLIT | (grows ? MR_CAP_GROWS : 0);
+    const csv_source *s = state;
+    const bool grows = s->options.ragged == MR_CSV_RAGGED_PAD;
+    return mr_text_source_abilities(state) | MR_CAP_SPLIT | (grows ? MR_CAP_GROWS : 0) |
+           (s->differs ? MR_CAP_SEVERAL : 0);
 }
 
 static mr_code csv_begin(void *state, bool keep, mr_error *err)
@@ -285,6 +311,7 @@ static mr_code csv_lane_open(void *state, void *lane_state, mr_error *err)
     csv_source *s = state;
     lane->source = s;
     lane->open = true;
+    lane->schema = &s->schema;
     return mr_csv_reader_init(&lane->reader, &s->options, &s->text.env->limits, &s->schema, NULL,
                               err);
 }
@@ -308,12 +335,14 @@ static bool csv_guess(void *lane_state, const mr_job *job, size_t *out_start,
     return mr_text_source_guess(job, out_start);
 }
 
-/* The types of columns that padded records brought, and of all columns where a sample gave the
- * types. */
-static mr_code enforce_types(const csv_source *s, mr_batch *batch, mr_error *err)
+/* The types of columns that padded records or other files brought, and of all columns where a
+ * sample gave the types. */
+static mr_code enforce_types(const csv_source *s, const mr_schema *own, mr_batch *batch,
+                             mr_error *err)
 {
     if (!s->knows_grown) return MR_OK;
-    for (uint32_t i = s->found != NULL ? 0 : s->schema.field_count; i < batch->column_count; i++) {
+    const bool all = s->found != NULL || own != &s->schema;
+    for (uint32_t i = all ? 0 : s->schema.field_count; i < batch->column_count; i++) {
         const int64_t at = mr_schema_find(&s->grown, batch->columns[i].name);
         bool differs;
         uint32_t row;
@@ -331,9 +360,13 @@ static mr_code enforce_types(const csv_source *s, mr_batch *batch, mr_error *err
 static void note_quoted(const csv_lane *lane)
 {
     const csv_source *s = lane->source;
-    for (uint32_t i = 0; s->quoted != NULL && i < s->schema.field_count; i++)
-        if (lane->reader.quoted[i] != 0)
-            atomic_store_explicit(&s->quoted[i], 1, memory_order_relaxed);
+    for (uint32_t i = 0; s->quoted != NULL && i < lane->schema->field_count; i++) {
+        if (lane->reader.quoted[i] == 0) continue;
+        const int64_t at = lane->schema == &s->schema
+                               ? i
+                               : mr_schema_find(&s->schema, lane->schema->fields[i].name);
+        if (at >= 0) atomic_store_explicit(&s->quoted[at], 1, memory_order_relaxed);
+    }
 }
 
 /* With `ragged: fail` the last reject is the misshapen record; the collector knows where the piece
@@ -349,6 +382,18 @@ static mr_code place_error(mr_job *job, uint32_t rejects_before, mr_code code, m
     return code;
 }
 
+/* The reader is made for the columns of one file. */
+static mr_code read_columns_of(csv_lane *lane, uint32_t file, mr_error *err)
+{
+    const csv_source *s = lane->source;
+    const mr_schema *own = s->file_schemas != NULL ? s->file_schemas[file] : NULL;
+    if (own == NULL) own = &s->schema;
+    if (own == lane->schema) return MR_OK;
+    mr_csv_reader_done(&lane->reader);
+    lane->schema = own;
+    return mr_csv_reader_init(&lane->reader, &s->options, &s->text.env->limits, own, NULL, err);
+}
+
 static mr_code csv_read(void *lane_state, mr_job *job, mr_error *err)
 {
     csv_lane *lane = lane_state;
@@ -359,9 +404,11 @@ static mr_code csv_read(void *lane_state, mr_job *job, mr_error *err)
     mr_batch_reset(&job->batch);
     if (s->text.env->max_rows > 0 && s->text.env->max_rows < job->batch.max_rows)
         job->batch.max_rows = s->text.env->max_rows;
-    MR_TRY(mr_batch_set_schema(&job->batch, &s->schema, err));
+    MR_TRY(read_columns_of(lane, job->file, err));
+    MR_TRY(mr_batch_set_schema(&job->batch, lane->schema, err));
     job->batch.origin = (mr_origin){.source = job->file_name,
                                     .bytes = bytes,
+                                    .columns = s->differs ? lane->schema : NULL,
                                     .byte_offset = job->at - job->start,
                                     .line = job->result.line_count,
                                     .record = job->result.record_count};
@@ -369,10 +416,12 @@ static mr_code csv_read(void *lane_state, mr_job *job, mr_error *err)
     const mr_code rc =
         mr_csv_read(&lane->reader, bytes, job->final, &job->batch, &job->rejects, &result, err);
     if (rc != MR_OK) return place_error(job, rejects_before, rc, err);
+    for (uint32_t i = rejects_before; s->differs && i < job->rejects.count; i++)
+        mr_reject_at(&job->rejects, i)->columns = lane->schema;
     mr_text_source_add_result(job, &result, rejects_before);
     job->state.where = lane->reader.in_long_line ? IN_LONG_LINE : 0;
     note_quoted(lane);
-    return enforce_types(s, &job->batch, err);
+    return enforce_types(s, lane->schema, &job->batch, err);
 }
 
 static void csv_progress(void *state, uint64_t *out_done, uint64_t *out_total)

@@ -5,6 +5,7 @@
 
 #define MAX_PIECE_BYTES   ((size_t)1 << 30)
 #define MAX_NOTES_BYTES   ((size_t)256 << 20)
+#define MAX_DRIFT_BYTES   ((size_t)256 << 20)
 #define KEEP_BYTES        ((size_t)4 << 20)
 #define MAX_DROPPED_BYTES (MR_BATCH_MAX_ROWS * sizeof(uint32_t))
 
@@ -34,6 +35,7 @@ void mr_job_init(mr_job *job)
     mr_reject_list_init(&job->rejects);
     mr_reject_list_init(&job->refused);
     mr_arena_init(&job->notes, "job.notes", MAX_NOTES_BYTES);
+    mr_buffer_init(&job->drift, "the notes of schema drift in one piece", MAX_DRIFT_BYTES);
     mr_buffer_init(&job->dropped, "the list of rows that are filtered out", MAX_DROPPED_BYTES);
     mr_buffer_init(&job->mark, "the source's position", MR_POSITION_MAX);
 }
@@ -48,6 +50,7 @@ void mr_job_done(mr_job *job)
     mr_reject_list_done(&job->rejects);
     mr_reject_list_done(&job->refused);
     mr_arena_done(&job->notes);
+    mr_buffer_done(&job->drift);
     mr_buffer_done(&job->dropped);
     mr_flow_done(&job->flow);
     mr_buffer_done(&job->mark);
@@ -69,6 +72,7 @@ void mr_job_reset(mr_job *job)
     mr_reject_list_reset(&job->rejects);
     mr_reject_list_reset(&job->refused);
     mr_arena_reset(&job->notes);
+    mr_buffer_reset(&job->drift);
     mr_buffer_reset(&job->dropped);
     mr_flow_reset(&job->flow);
     mr_buffer_reset(&job->mark);
@@ -205,6 +209,7 @@ void mr_job_place_refused(mr_job *job, uint32_t from)
             reject->byte_length = reject->raw.len;
             continue;
         }
+        reject->columns = batch->origin.columns;
         reject->line = batch->origin.line + batch->row_line[row];
         reject->byte_offset = batch->origin.byte_offset + batch->row_offset[row];
         reject->byte_length = batch->row_length[row];

@@ -13,6 +13,7 @@ enum {
     RAW_BASE64,
     RAW_TRUNCATED,
     RAW_FORMAT,
+    RAW_COLUMNS,
     ORIGIN,
     KEY_COUNT
 };
@@ -28,6 +29,7 @@ static const char *const keys[KEY_COUNT] = {
     [RAW] = "raw",
     [RAW_BASE64] = "raw_base64",
     [RAW_TRUNCATED] = "raw_truncated",
+    [RAW_COLUMNS] = "raw_columns",
     [RAW_FORMAT] = "raw_format",
     [ORIGIN] = "origin",
 };
@@ -112,6 +114,7 @@ mr_code mr_replay_entry_read(mr_slice line, mr_arena *arena, mr_replay_entry *ou
     if (object.kind != MR_SCAN_OBJECT) return mr_fail(err, MR_ERR_INPUT, "expected an object");
     mr_scan_members(&object, keys, KEY_COUNT, values);
     *out = (mr_replay_entry){.reason = MR_REASON_DESTINATION_REFUSED, .origin = values[ORIGIN]};
+    if (values[RAW_COLUMNS].kind == MR_SCAN_ARRAY) out->columns = values[RAW_COLUMNS];
     MR_TRY(read_text(&values[SOURCE], keys[SOURCE], arena, &out->source, err));
     MR_TRY(read_number(&values[RECORD], keys[RECORD], &out->record, err));
     MR_TRY(read_number(&values[LINE], keys[LINE], &out->line, err));

@@ -27,7 +27,8 @@ typedef struct mr_replay_entry {
     bool cut;     /* the text is not all there */
     bool rebuilt; /* the text is a JSON object of the values */
     mr_slice raw;
-    mr_scan_value origin; /* an object, or MR_SCAN_NONE */
+    mr_scan_value columns; /* a list of names, or MR_SCAN_NONE: those of origin */
+    mr_scan_value origin;  /* an object, or MR_SCAN_NONE */
 } mr_replay_entry;
 
 /* Reads `line`; texts are slices of it or of `arena`. MR_ERR_INPUT says what is wrong. */

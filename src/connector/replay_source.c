@@ -16,9 +16,18 @@
 
 #define READ_BYTES     ((size_t)256 << 10)
 #define MAX_LINE_BYTES ((size_t)64 << 20)
-#define MAX_NAMES      64u /* of sources, remembered */
+#define MAX_OWN_BYTES  ((size_t)1 << 30)
+#define MAX_SETS       256u /* of columns, in one rejects file */
+#define MAX_NAMES      64u  /* of sources, remembered */
 
 enum { JSON_AT_VALUE = 2 }; /* MR_JSON_AT_VALUE of format/json.h: between values */
+
+/* The columns of some of the records, and the reader for them. */
+typedef struct column_set {
+    mr_schema names;
+    void *inner_state;
+    mr_options inner_options;
+} column_set;
 
 typedef struct replay_source {
     /* Options. */
@@ -29,14 +38,14 @@ typedef struct replay_source {
     const mr_connector_env *env;
     mr_connector_env inner_env;
     const mr_source_ops *inner;
-    void *inner_state;
-    bool inner_open;
+    column_set sets[MAX_SETS]; /* the first is that of origin */
+    uint32_t set_count;
+    mr_arena own; /* of the source's thread while the run goes on */
     bool is_csv;
     const char *connector; /* that the records came from first */
     bool from_values;      /* the source had no text: all records were rebuilt from values */
     char delimiter, quote; /* of the CSV that rebuilt records are turned into */
-    mr_options inner_options;
-    mr_schema known; /* of origin: columns, and types where they were known */
+    mr_schema known;       /* of origin: columns, and types where they were known */
     bool has_types;
 
     mr_file file;
@@ -54,8 +63,7 @@ typedef struct replay_source {
 
 typedef struct replay_lane {
     const replay_source *source;
-    void *inner;
-    bool inner_open;
+    void *inner[MAX_SETS]; /* NULL until the lane meets such a record */
 } replay_lane;
 
 static const mr_option replay_options[] = {
@@ -243,28 +251,31 @@ static mr_code set(mr_options *into, const char *key, const char *value, mr_erro
                           (mr_option_from){MR_ORIGIN_SYSTEM, "replay"}, err);
 }
 
-static mr_code add_columns(const replay_source *s, mr_options *into, mr_error *err)
+static mr_code add_columns(const replay_source *s, const mr_schema *names, mr_options *into,
+                           mr_error *err)
 {
+    const bool given = s->columns.count > 0 && names == &s->known;
     const mr_option_from from = {MR_ORIGIN_SYSTEM, "replay"};
     const mr_slice key = MR_SLICE("columns");
-    for (uint32_t i = 0; i < s->columns.count; i++)
+    for (uint32_t i = 0; given && i < s->columns.count; i++)
         MR_TRY(mr_options_append(into, key, mr_slice_text(s->columns.items[i]), from, err));
-    for (uint32_t i = 0; i < s->known.field_count && s->columns.count == 0; i++)
-        MR_TRY(mr_options_append(into, key, s->known.fields[i].name, from, err));
+    for (uint32_t i = 0; !given && i < names->field_count; i++)
+        MR_TRY(mr_options_append(into, key, names->fields[i].name, from, err));
     return MR_OK;
 }
 
 /* A CSV reader that has no file to look into is told its columns. */
-static mr_code set_csv(const replay_source *s, mr_options *into, mr_error *err)
+static mr_code set_csv(const replay_source *s, const mr_schema *names, mr_options *into,
+                       mr_error *err)
 {
-    if (s->from_file != NULL) return MR_OK;
-    if (s->columns.count == 0 && s->known.field_count == 0)
+    if (s->from_file != NULL && names == &s->known) return MR_OK;
+    if (s->columns.count == 0 && names->field_count == 0)
         return mr_fail(err, MR_ERR_USAGE,
                        "'%.*s' does not say the columns of its records: name the file they came "
                        "from with --source, or give --from-opt columns=a,b",
                        MR_SLICE_ARGS(s->env->path));
     MR_TRY(set(into, "has_header", "false", err));
-    return add_columns(s, into, err);
+    return add_columns(s, names, into, err);
 }
 
 static char option_char(const mr_options *options, const char *key)
@@ -273,18 +284,18 @@ static char option_char(const mr_options *options, const char *key)
     return option != NULL ? *((const char *)options->values + option->offset) : 0;
 }
 
-static mr_code set_inner(replay_source *s, const mr_scan_value *origin_options, mr_error *err)
+static mr_code set_inner(replay_source *s, column_set *made, const mr_schema *names,
+                         const mr_scan_value *origin_options, mr_error *err)
 {
-    mr_options *options = &s->inner_options;
-    mr_arena *arena = s->env->arena;
+    mr_options *options = &made->inner_options;
     const mr_option_from given = {MR_ORIGIN_FLAG, "--from-opt"};
-    s->inner_state = mr_arena_take(arena, s->inner->state_bytes + 1);
-    const char *name = mr_arena_printf(arena, "%s source", s->inner->name);
-    if (s->inner_state == NULL || name == NULL) return mr_arena_fail(arena, err);
-    memset(s->inner_state, 0, s->inner->state_bytes);
-    MR_TRY(mr_options_init(options, name, s->inner->options, s->inner_state, arena, err));
+    made->inner_state = mr_arena_take(&s->own, s->inner->state_bytes + 1);
+    const char *name = mr_arena_printf(&s->own, "%s source", s->inner->name);
+    if (made->inner_state == NULL || name == NULL) return mr_arena_fail(&s->own, err);
+    memset(made->inner_state, 0, s->inner->state_bytes);
+    MR_TRY(mr_options_init(options, name, s->inner->options, made->inner_state, &s->own, err));
     MR_TRY(old_options(s, options, origin_options, err));
-    MR_TRY(s->is_csv ? set_csv(s, options, err) : set(options, "format", "lines", err));
+    MR_TRY(s->is_csv ? set_csv(s, names, options, err) : set(options, "format", "lines", err));
     if (s->from_values) MR_TRY(set(options, "invalid_unicode", "keep", err)); /* of blobs */
     for (uint32_t i = 0; i < s->with.count; i++)
         MR_TRY(mr_options_set(options, mr_slice_text(s->with.items[i].key),
@@ -295,15 +306,81 @@ static mr_code set_inner(replay_source *s, const mr_scan_value *origin_options, 
     return MR_OK;
 }
 
+/* A reader for records of these columns. */
+static mr_code open_set(replay_source *s, const mr_schema *names,
+                        const mr_scan_value *origin_options, mr_error *err)
+{
+    if (s->set_count == MAX_SETS)
+        return mr_fail(err, MR_ERR_LIMIT, "'%.*s' holds records of more than %u headers",
+                       MR_SLICE_ARGS(s->env->path), MAX_SETS);
+    column_set *made = &s->sets[s->set_count];
+    MR_TRY(set_inner(s, made, names, origin_options, err));
+    MR_TRY(mr_schema_copy(&made->names, names, &s->own, err));
+    s->set_count++; /* from here on it is closed with the others */
+    return s->inner->open(made->inner_state, &s->inner_env, err);
+}
+
 static mr_code open_inner(replay_source *s, const mr_scan_value *origin_options, mr_error *err)
 {
-    MR_TRY(set_inner(s, origin_options, err));
     s->inner_env = *s->env;
+    s->inner_env.arena = &s->own;
     s->inner_env.path = mr_slice_text(s->from_file != NULL ? s->from_file : "/dev/null");
-    s->inner_open = true;
-    MR_TRY(s->inner->open(s->inner_state, &s->inner_env, err));
+    MR_TRY(open_set(s, &s->known, origin_options, err));
     if (s->is_csv || s->known.field_count == 0) return MR_OK;
-    return s->inner->set_schema(s->inner_state, &s->known, NULL, true, err);
+    return s->inner->set_schema(s->sets[0].inner_state, &s->known, NULL, true, err);
+}
+
+/* The names in a list of an entry. */
+static mr_code read_names(const mr_scan_value *list, mr_arena *arena, mr_schema *out, mr_error *err)
+{
+    mr_scan scan;
+    mr_scan_value item;
+    mr_schema_init(out, arena);
+    mr_scan_open(&scan, list);
+    while (mr_scan_element(&scan) && mr_scan_next(&scan, &item)) {
+        mr_slice name;
+        if (item.kind != MR_SCAN_STRING)
+            return mr_fail(err, MR_ERR_INPUT, "raw_columns: expected names");
+        if (!mr_scan_text(&item, arena, &name)) return mr_arena_fail(arena, err);
+        MR_TRY(mr_schema_add(out, name, MR_TYPE_STRING, NULL, err));
+    }
+    return MR_OK;
+}
+
+static bool same_names(const mr_schema *a, const mr_schema *b)
+{
+    if (a->field_count != b->field_count) return false;
+    for (uint32_t i = 0; i < a->field_count; i++)
+        if (!mr_slice_equal(a->fields[i].name, b->fields[i].name)) return false;
+    return true;
+}
+
+/* The number of the set that an entry's columns are; set_count when there is none such. */
+static mr_code find_set(replay_source *s, const mr_replay_entry *entry, mr_schema *out_names,
+                        uint32_t *out, mr_error *err)
+{
+    *out = 0;
+    if (!s->is_csv || s->from_file != NULL || s->columns.count > 0) return MR_OK;
+    if (entry->columns.kind != MR_SCAN_ARRAY) return MR_OK;
+    if (read_names(&entry->columns, &s->scratch, out_names, err) != MR_OK)
+        return fail_in_line(s, err);
+    while (*out < s->set_count && !same_names(&s->sets[*out].names, out_names))
+        ++*out;
+    return MR_OK;
+}
+
+/* Records of several files whose headers differed say their columns themselves. */
+static mr_code open_other_sets(replay_source *s, const mr_scan_value *origin_options, mr_error *err)
+{
+    for (bool end = false;;) {
+        mr_replay_entry entry;
+        mr_schema names = {0};
+        uint32_t number = 0;
+        MR_TRY(next_entry(s, &entry, &end, err));
+        if (end) return MR_OK;
+        MR_TRY(find_set(s, &entry, &names, &number, err));
+        if (number == s->set_count) MR_TRY(open_set(s, &names, origin_options, err));
+    }
 }
 
 /* CSV when the records came from CSV; everything else is, or was rebuilt as, JSON. */
@@ -343,7 +420,12 @@ static mr_code read_origin(replay_source *s, mr_error *err)
     if (s->from_file != NULL || s->columns.count > 0) s->has_types = false;
     if (end && s->is_csv && s->columns.count == 0 && s->from_file == NULL)
         MR_TRY(mr_schema_add(&s->known, MR_SLICE("column_1"), MR_TYPE_NULL, NULL, err));
-    MR_TRY(open_inner(s, &values[1], err));
+    mr_scan_value options = values[1]; /* kept: reading on takes the line away */
+    options.raw.ptr = mr_arena_copy(&s->own, options.raw);
+    if (options.raw.ptr == NULL) return mr_arena_fail(&s->own, err);
+    MR_TRY(open_inner(s, &options, err));
+    MR_TRY(rewind_file(s, err));
+    MR_TRY(open_other_sets(s, &options, err));
     return rewind_file(s, err);
 }
 
@@ -353,6 +435,7 @@ static mr_code replay_open(void *state, const mr_connector_env *env, mr_error *e
     s->env = env;
     mr_buffer_init(&s->line, "a line of the rejects file", MAX_LINE_BYTES);
     mr_arena_init(&s->scratch, "replay.entry", MAX_LINE_BYTES * 4);
+    mr_arena_init(&s->own, "replay", MAX_OWN_BYTES);
     MR_TRY(rewind_file(s, err));
     return read_origin(s, err);
 }
@@ -361,10 +444,13 @@ static void replay_close(void *state)
 {
     replay_source *s = state;
     if (s->env == NULL) return;
-    if (s->inner_open) s->inner->close(s->inner_state);
+    for (uint32_t i = 0; i < s->set_count; i++)
+        s->inner->close(s->sets[i].inner_state);
+    s->set_count = 0;
     mr_file_close(&s->file);
     mr_buffer_done(&s->line);
     mr_arena_done(&s->scratch);
+    mr_arena_done(&s->own);
 }
 
 /* --- a source like any other --- */
@@ -372,7 +458,7 @@ static void replay_close(void *state)
 static const mr_schema *replay_schema(void *state)
 {
     const replay_source *s = state;
-    return s->inner->schema(s->inner_state);
+    return s->inner->schema(s->sets[0].inner_state);
 }
 
 static const mr_schema *replay_declares(void *state)
@@ -385,14 +471,15 @@ static const mr_options *replay_origin(void *state, const char **out_name)
 {
     const replay_source *s = state;
     *out_name = s->from_values ? s->connector : s->inner->name;
-    return &s->inner_options;
+    return &s->sets[0].inner_options;
 }
 
 static uint32_t replay_abilities(void *state)
 {
     const replay_source *s = state;
-    const uint32_t inner = s->inner->abilities(s->inner_state);
-    return (inner & (MR_CAP_TYPED | MR_CAP_GROWS)) | MR_CAP_SPLIT | MR_CAP_REWIND;
+    const uint32_t inner = s->inner->abilities(s->sets[0].inner_state);
+    return (inner & (MR_CAP_TYPED | MR_CAP_GROWS)) | MR_CAP_SPLIT | MR_CAP_REWIND |
+           (s->set_count > 1 ? MR_CAP_SEVERAL : 0);
 }
 
 static mr_code replay_begin(void *state, bool keep, mr_error *err)
@@ -404,8 +491,17 @@ static mr_code replay_begin(void *state, bool keep, mr_error *err)
 static mr_code replay_set_schema(void *state, const mr_schema *schema, const mr_infer *found,
                                  bool exact, mr_error *err)
 {
-    const replay_source *s = state;
-    return s->inner->set_schema(s->inner_state, schema, found, exact, err);
+    replay_source *s = state;
+    MR_TRY(s->inner->set_schema(s->sets[0].inner_state, schema, found, exact, err));
+    for (uint32_t i = 1; i < s->set_count; i++) {
+        mr_schema *names = &s->sets[i].names;
+        for (uint32_t c = 0; c < names->field_count; c++) {
+            const int64_t at = mr_schema_find(schema, names->fields[c].name);
+            if (at >= 0) names->fields[c].type = schema->fields[at].type;
+        }
+        MR_TRY(s->inner->set_schema(s->sets[i].inner_state, names, NULL, true, err));
+    }
+    return MR_OK;
 }
 
 /* Names live as long as the run; a rejects file repeats few of them. */
@@ -416,8 +512,8 @@ static mr_code remember_name(replay_source *s, mr_slice name, mr_slice *out, mr_
             *out = s->names[i];
             return MR_OK;
         }
-    const char *copy = mr_arena_copy(s->env->arena, name);
-    if (copy == NULL) return mr_arena_fail(s->env->arena, err);
+    const char *copy = mr_arena_copy(&s->own, name);
+    if (copy == NULL) return mr_arena_fail(&s->own, err);
     *out = (mr_slice){copy, name.len};
     if (s->name_count < MAX_NAMES) s->names[s->name_count++] = *out;
     return MR_OK;
@@ -441,6 +537,11 @@ static mr_code replay_fetch(void *state, mr_job *job, mr_error *err)
     mr_replay_entry entry;
     MR_TRY(next_entry(s, &entry, &job->end, err));
     if (job->end) return MR_OK;
+    mr_schema names;
+    MR_TRY(find_set(s, &entry, &names, &job->column_set, err));
+    if (job->column_set == s->set_count)
+        return mr_fail(err, MR_ERR_INPUT, "'%.*s' was changed while it was read",
+                       MR_SLICE_ARGS(s->env->path));
     MR_TRY(remember_name(s, entry.source, &job->file_name, err));
     MR_TRY(put_text(s, &entry, &job->bytes, err));
     job->file = s->piece++;
@@ -460,22 +561,44 @@ static mr_code replay_fetch(void *state, mr_job *job, mr_error *err)
 
 static mr_code replay_lane_open(void *state, void *lane_state, mr_error *err)
 {
-    replay_lane *lane = lane_state;
-    const replay_source *s = state;
-    lane->source = s;
-    lane->inner = mr_mem_zalloc(s->inner->lane_bytes + 1);
-    if (lane->inner == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for a reader");
-    lane->inner_open = true;
-    return s->inner->lane_open(s->inner_state, lane->inner, err);
+    (void)err;
+    ((replay_lane *)lane_state)->source = state;
+    return MR_OK;
+}
+
+/* The lane's reader of one set of columns. */
+static mr_code open_reader(replay_lane *lane, uint32_t number, mr_error *err)
+{
+    const replay_source *s = lane->source;
+    if (lane->inner[number] != NULL) return MR_OK;
+    lane->inner[number] = mr_mem_zalloc(s->inner->lane_bytes + 1);
+    if (lane->inner[number] == NULL)
+        return mr_fail(err, MR_ERR_NOMEM, "no memory left for a reader");
+    return s->inner->lane_open(s->sets[number].inner_state, lane->inner[number], err);
 }
 
 static void replay_lane_close(void *lane_state)
 {
     replay_lane *lane = lane_state;
-    if (lane->inner_open) lane->source->inner->lane_close(lane->inner);
-    mr_mem_free(lane->inner);
-    lane->inner_open = false;
-    lane->inner = NULL;
+    for (uint32_t i = 0; i < MAX_SETS; i++) {
+        if (lane->inner[i] != NULL) lane->source->inner->lane_close(lane->inner[i]);
+        mr_mem_free(lane->inner[i]);
+        lane->inner[i] = NULL;
+    }
+}
+
+/* Its own columns go with a record that is rejected again. */
+static mr_code read_set(const replay_lane *lane, mr_job *job, mr_error *err)
+{
+    const replay_source *s = lane->source;
+    const uint32_t rejects = job->rejects.count;
+    MR_TRY(s->inner->read(lane->inner[job->column_set], job, err));
+    if (s->set_count < 2) return MR_OK;
+    const mr_schema *columns = &s->sets[job->column_set].names;
+    job->batch.origin.columns = columns;
+    for (uint32_t i = rejects; i < job->rejects.count; i++)
+        mr_reject_at(&job->rejects, i)->columns = columns;
+    return MR_OK;
 }
 
 /* Half a record is never read. */
@@ -497,9 +620,10 @@ static mr_code reject_cut(mr_job *job, mr_error *err)
 
 static mr_code replay_read(void *lane_state, mr_job *job, mr_error *err)
 {
-    const replay_lane *lane = lane_state;
+    replay_lane *lane = lane_state;
     if (job->unreadable) return reject_cut(job, err);
-    return lane->source->inner->read(lane->inner, job, err);
+    MR_TRY(open_reader(lane, job->column_set, err));
+    return read_set(lane, job, err);
 }
 
 static void replay_progress(void *state, uint64_t *out_done, uint64_t *out_total)

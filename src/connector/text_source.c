@@ -95,6 +95,17 @@ mr_code mr_text_source_open(mr_text_source *s, const mr_connector_env *env, mr_t
     return start_file(s, err);
 }
 
+mr_code mr_text_source_look_at_all(mr_text_source *s, mr_error *err)
+{
+    for (bool has = true;;) {
+        MR_TRY(mr_input_next_file(s->input, &has, err));
+        if (!has) break;
+        MR_TRY(start_file(s, err));
+    }
+    MR_TRY(open_input(s, err));
+    return start_file(s, err);
+}
+
 void mr_text_source_close(mr_text_source *s)
 {
     mr_input_close(s->input);

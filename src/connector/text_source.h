@@ -86,6 +86,10 @@ MR_NODISCARD mr_code mr_text_source_load(const mr_text_source *source, mr_job *j
 void mr_text_source_progress(mr_text_source *source, uint64_t *out_done, uint64_t *out_total);
 MR_NODISCARD mr_code mr_text_source_verify(mr_text_source *source, mr_error *err);
 
+/* Opens each file in turn, as far as start_file looks, and goes back to the first. Right after
+ * open, for input that can be read twice. */
+MR_NODISCARD mr_code mr_text_source_look_at_all(mr_text_source *source, mr_error *err);
+
 /* The usual guess: behind the first LF of the piece. */
 bool mr_text_source_guess(const mr_job *job, size_t *out_start);
 

@@ -15,6 +15,10 @@ const char *mr_checkpoints_cannot(const mr_checkpoints *c)
         return "storage.mode: records are in memory before they are delivered";
     if (c->config->reliability.dead_letter_rotate)
         return "dead_letter.rotate: full files of rejects are published while the run goes on";
+    if (c->destination->part != NULL &&
+        (c->config->drift.policies[MR_DRIFT_NEW_COLUMN] == MR_DRIFT_NEW_PART ||
+         c->config->drift.policies[MR_DRIFT_MISSING_COLUMN] == MR_DRIFT_NEW_PART))
+        return "drift: new_part: the parts of a target are no part of a checkpoint";
     if (c->extra != NULL && c->extra->cannot != NULL) return c->extra->cannot;
     if (c->source->position == NULL) return "the source cannot be gone back to";
     if (c->source->cannot_resume != NULL)

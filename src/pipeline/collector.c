@@ -33,7 +33,9 @@ mr_code mr_collector_open(mr_collector *c, const mr_engine_config *config, bool 
     mr_buffer_init(&c->held_raw, "a rejected record", MR_REJECT_RAW_BYTES + 1);
     c->lane_opened = true;
     if (config->ordered != NULL) MR_TRY(mr_chain_lane_open(config->ordered, &c->ordered, err));
-    return mr_lane_open(&c->lane, config, err);
+    const mr_code rc = mr_lane_open(&c->lane, config, err);
+    c->lane.in_order = true;
+    return rc;
 }
 
 void mr_collector_close(mr_collector *c)
@@ -364,6 +366,8 @@ static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
     }
     MR_TRY(continue_held(c, job, err));
     account(c, job);
+    if (job->drift.len > 0 || job->discarded > 0)
+        MR_TRY(c->config->drifted(c->config->drifted_context, job, err));
     MR_TRY(quarantine_all(c, job, err));
     if (!c->rejects_exceeded) return MR_OK;
     *err = c->exceeded;
@@ -465,6 +469,15 @@ static mr_code read_whole(mr_collector *c, mr_job *job, mr_error *err)
     return deliver(c, job, err);
 }
 
+/* What a lane cannot do because a new part begins in it, or did because it had not begun yet. */
+static bool is_stale(const mr_collector *c, const mr_job *job)
+{
+    const mr_drift *drift = c->config->drift;
+    if (drift == NULL || job->expected == NULL) return false;
+    return job->breaks ||
+           atomic_load_explicit(&drift->current, memory_order_relaxed) != job->expected;
+}
+
 static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
 {
     mr_place *place = &c->place;
@@ -483,7 +496,7 @@ static mr_code take_text(mr_collector *c, mr_job *job, mr_error *err)
     }
     if (!job->final && place->carry.len + job->bytes.len < place->retry_at)
         return mr_buffer_append(&place->carry, mr_buffer_slice(&job->bytes), err);
-    if (!c->threaded) return read_whole(c, job, err);
+    if (!c->threaded || is_stale(c, job)) return read_whole(c, job, err);
     if (begins_right(place, job)) return deliver(c, job, err);
     bool right = false;
     if (!job->unguessed && job->start > 0) MR_TRY(try_seam(c, job, &right, err));

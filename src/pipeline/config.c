@@ -96,9 +96,10 @@ static mr_code need_scalar(const loader *l, const mr_node *node, mr_slice path, 
 }
 
 static const char *const section_names[] = {
-    "source",   "destination", "csv",          "json",          "performance", "storage",
-    "timeouts", "limits",      "reliability",  "observability", "security",    "advanced",
-    "memory",   "sources",     "destinations", "server",        "global"};
+    "source",   "destination",      "csv",         "json",          "performance",  "storage",
+    "timeouts", "limits",           "reliability", "observability", "security",     "advanced",
+    "drift",    "schema_evolution", "memory",      "sources",       "destinations", "server",
+    "global"};
 
 /* The section that a mistyped name is close to, or NULL. */
 static const char *nearest_section(mr_slice key)

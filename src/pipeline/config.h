@@ -21,6 +21,7 @@
 #include "core/log.h"
 #include "core/tree.h"
 #include "pipeline/declared.h"
+#include "pipeline/drift_policy.h"
 #include "pipeline/endpoint.h"
 #include "remote/breaker.h"
 #include "transform/step.h"
@@ -185,6 +186,8 @@ typedef struct mr_pipeline_config {
         uint32_t level;
     } compression; /* advanced.*: handed to the destination by mr_config_finish() */
     bool enable_upsert;
+    bool enable_schema_evolution; /* false: every drift policy is freeze */
+    mr_drift_choice drift;
 
     mr_option_list plugins; /* paths; loaded when they are read */
     mr_steps steps;         /* of the file; after mr_config_finish() those of flags, too */

@@ -60,7 +60,26 @@ static const mr_option_choice losses[] = {
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
 static const mr_option_choice resumes[] = {
     {"never", MR_RESUME_NEVER}, {"auto", MR_RESUME_AUTO}, {"require", MR_RESUME_REQUIRE}, {0}};
-static const mr_option_choice drifts[] = {{"default", 0}, {0}};
+static const mr_option_choice strategies[] = {{"default", MR_DRIFT_DEFAULT},
+                                              {"strict", MR_DRIFT_STRICT},
+                                              {"flexible", MR_DRIFT_FLEXIBLE},
+                                              {0}};
+static const mr_option_choice compatibilities[] = {
+    {"auto", MR_COMPATIBLE_AUTO},
+    {"none", MR_COMPATIBLE_NONE},
+    {"backward", MR_COMPATIBLE_BACKWARD},
+    {"forward", MR_COMPATIBLE_FORWARD},
+    {"full", MR_COMPATIBLE_FULL},
+    {"backward_transitive", MR_COMPATIBLE_BACKWARD_TRANSITIVE},
+    {0}};
+static const mr_option_choice contracts[] = {{"auto", MR_DRIFT_AUTO},
+                                             {"evolve", MR_DRIFT_EVOLVE},
+                                             {"freeze", MR_DRIFT_FREEZE},
+                                             {"quarantine", MR_DRIFT_QUARANTINE},
+                                             {"discard_value", MR_DRIFT_DISCARD_VALUE},
+                                             {"new_part", MR_DRIFT_NEW_PART},
+                                             {"discard_row", MR_DRIFT_QUARANTINE},
+                                             {0}};
 
 /* ---- values with a grammar of their own ---- */
 
@@ -276,7 +295,7 @@ const mr_option mr_config_table[] = {
     {.name = "advanced.enable_upsert", .aliases = "enable_upsert", .type = MR_OPTION_BOOL, AT(enable_upsert), .fallback = "false", .help = "the destination merges by key, as its setting mode=merge"},
     {.name = "advanced.enable_bulk_operations", .type = MR_OPTION_BOOL, .fallback = "true", IGNORED("batches are always written whole"), .help = "bulk writes"},
     {.name = "advanced.enable_transactions", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("destinations that have transactions always use them"), .help = "transactions"},
-    {.name = "advanced.enable_schema_evolution", .type = MR_OPTION_BOOL, .fallback = "true", REFUSED("strict schemas are " LATER), .help = "accept new columns"},
+    {.name = "advanced.enable_schema_evolution", .type = MR_OPTION_BOOL, AT(enable_schema_evolution), .fallback = "true", .help = "false: a change of the schema fails the run unless its policy says otherwise"},
     {.name = "advanced.debug", .type = MR_OPTION_BOOL, .fallback = "false", IGNORED("use observability.log_level: debug"), .help = "more messages"},
     {.name = "advanced.enable_profiling", .type = MR_OPTION_BOOL, .fallback = "false", REFUSED("profiles of a run are " LATER), .help = "profiling server"},
     {.name = "advanced.profile_port", .type = MR_OPTION_U32, .fallback = "6060", .range = {1, 65535}, IGNORED("there is no profiling server"), .help = "its port"},
@@ -305,7 +324,16 @@ const mr_option mr_config_table[] = {
     {.name = "filter", .type = MR_OPTION_TEXT, REFUSED("write it as a step of transforms"), .help = "of the command line: keep records for which an expression is true"},
     {.name = "map", .type = MR_OPTION_TEXT, REFUSED("write it as a step of transforms"), .help = "of the command line: compute a column"},
     {.name = "schema", .type = MR_OPTION_TEXT, AT(schema_text), .help = "declared types of columns: a mapping, a list, a file or name=type,name=type"},
-    {.name = "drift", .type = MR_OPTION_ENUM, .choices = drifts, .fallback = "default", REFUSED("other policies are " LATER), .help = "what happens when the schema changes"},
+    {.name = "drift.strategy", .aliases = "drift schema_evolution.strategy", .type = MR_OPTION_ENUM, AT(drift.strategy), .choices = strategies, .fallback = "default", .help = "when the schema changes: default takes it and keeps old columns, strict takes what is backward compatible, flexible takes it and drops old columns"},
+    {.name = "drift.compatibility", .aliases = "drift.compatibility_mode schema_evolution.compatibility schema_evolution.compatibility_mode", .type = MR_OPTION_ENUM, AT(drift.compatibility), .choices = compatibilities, .fallback = "auto", .help = "which changes since the last run are allowed; auto is none, and backward for strict"},
+    {.name = "drift.new_column", .aliases = "drift.contract.new_column schema_evolution.new_column", .type = MR_OPTION_ENUM, AT(drift.policies[MR_DRIFT_NEW_COLUMN]), .choices = contracts, .fallback = "auto", .help = "a column that was not expected; auto is evolve"},
+    {.name = "drift.missing_column", .aliases = "drift.contract.missing_column schema_evolution.missing_column", .type = MR_OPTION_ENUM, AT(drift.policies[MR_DRIFT_MISSING_COLUMN]), .choices = contracts, .fallback = "auto", .help = "a column that was expected and is not there; auto is evolve"},
+    {.name = "drift.type_change", .aliases = "drift.contract.type_change schema_evolution.type_change", .type = MR_OPTION_ENUM, AT(drift.policies[MR_DRIFT_TYPE_CHANGE]), .choices = contracts, .fallback = "auto", .help = "a value that is not of its column's type; auto is evolve"},
+    {.name = "drift.fail_on_incompatible", .aliases = "schema_evolution.fail_on_incompatible", .type = MR_OPTION_BOOL, AT(drift.fail_on_incompatible), .fallback = "true", .help = "a change that compatibility forbids fails the run; false: such records are rejected"},
+    {.name = "drift.preserve_old_fields", .aliases = "schema_evolution.preserve_old_fields", .type = MR_OPTION_BOOL, AT(drift.preserve_old_fields), .fallback = "true", .help = "a column that is gone stays, as null"},
+    {.name = "drift.history", .aliases = "schema_evolution.history", .type = MR_OPTION_TEXT, AT(drift.history), .help = "file of schemas and their changes; without it <destination>.schema.jsonl"},
+    {.name = "drift.batch_size_for_inference", .aliases = "schema_evolution.batch_size_for_inference", .type = MR_OPTION_U64, .fallback = "100", IGNORED("types come from every value, or as infer says"), .help = "records that decide about types"},
+    {.name = "drift.schema_check_interval", .aliases = "schema_evolution.schema_check_interval", .type = MR_OPTION_DURATION_NS, .fallback = "5m", IGNORED("every batch is checked"), .help = "time between looks at the schema"},
     {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("alerts are " LATER), .help = "conditions to report"},
 
     {.name = "server.host", .type = MR_OPTION_TEXT, .fallback = "127.0.0.1", IGNORED("a run listens on loopback, and only for metrics"), .help = "of an application file"},

@@ -213,9 +213,11 @@ MR_TEST(wrong_files_are_refused_with_their_place)
         {"sources: {a: x.csv, b: y.csv}\n", "p.yaml:1:1: sources holds 2 of them, and a run has "
                                             "one; say which with 'source: a' beside "
                                             "it"},
-        {"advanced: {enable_schema_evolution: false}\n",
-         "p.yaml:1:37: advanced.enable_schema_evolution: not supported yet: strict schemas are not "
-         "built in this version"},
+        {"drift: {new_column: drop}\n", "p.yaml:1:21: drift.new_column: expected auto, evolve, "
+                                        "freeze, quarantine, discard_value or "
+                                        "new_part, found 'drop'"},
+        {"drift: lenient\n",
+         "p.yaml:1:8: drift: expected default, strict or flexible, found 'lenient'"},
         {"max_rejects: 101%\n", "p.yaml:1:14: max_rejects: expected a count (100), a percentage "
                                 "(2.5%) or none, found '101%'"},
         {"infer: sample:0\n",

@@ -115,14 +115,22 @@ static mr_code put_entry(mr_buffer *out, const mr_batch *batch, uint32_t column,
     return MR_OK;
 }
 
+/* A column that only records behind the sample have was not found in it. */
+static bool is_found(const mr_job *job, uint32_t column)
+{
+    return !job->cut || job->batch.columns[column].absent_count < job->batch.row_count;
+}
+
 static mr_code discover_encode(void *lane, mr_job *job, mr_error *err)
 {
     (void)lane;
     const mr_batch *batch = &job->batch;
-    const section head = {batch->origin.record, batch->origin.line, batch->column_count};
+    section head = {batch->origin.record, batch->origin.line, 0};
+    for (uint32_t i = 0; i < batch->column_count; i++)
+        head.column_count += is_found(job, i);
     MR_TRY(mr_buffer_append(&job->encoded, (mr_slice){(const char *)&head, sizeof head}, err));
     for (uint32_t i = 0; i < batch->column_count; i++)
-        MR_TRY(put_entry(&job->encoded, batch, i, err));
+        if (is_found(job, i)) MR_TRY(put_entry(&job->encoded, batch, i, err));
     job->encoded_rows += batch->row_count;
     return MR_OK;
 }
@@ -146,6 +154,12 @@ static mr_code find_or_add(mr_discovery *d, mr_slice name, uint32_t hint, uint32
     return MR_OK;
 }
 
+static void name_sources(mr_infer *infer, mr_slice source)
+{
+    for (uint32_t i = 0; i < infer->first_count; i++)
+        if (infer->first[i].source.ptr == NULL) infer->first[i].source = source;
+}
+
 static mr_code join_section(mr_discovery *d, const mr_job *job, const char **at, mr_error *err)
 {
     section head;
@@ -158,6 +172,7 @@ static mr_code join_section(mr_discovery *d, const mr_job *job, const char **at,
         MR_TRY(find_or_add(d, name, i, &column, err));
         mr_infer_merge(&d->columns[column], &e->infer, job->record_base + head.record_base + 1,
                        job->line_base + head.line_base + 1);
+        name_sources(&d->columns[column], job->file_name);
         *at += sizeof *e + padded(name.len);
     }
     return MR_OK;

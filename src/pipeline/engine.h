@@ -12,6 +12,7 @@
 
 #include "connector/connector.h"
 #include "core/histogram.h"
+#include "pipeline/drift.h"
 #include "pipeline/ledger.h"
 #include "pipeline/pressure.h"
 #include "transform/chain.h"
@@ -37,6 +38,7 @@ typedef struct mr_engine_view {
     atomic_uint_least64_t deduplicated;
     atomic_uint_least64_t batches;
     atomic_uint_least64_t bytes_out;
+    atomic_uint_least64_t schema_changes;
     atomic_uint_least64_t by_reason[MR_REASON_COUNT];
     atomic_uint_least64_t queue_wait_ns; /* time jobs lay in rings */
     atomic_uint_least32_t jobs_in_flight;
@@ -64,6 +66,11 @@ typedef struct mr_engine_config {
     /* Lane: takes rows that do not go on out of the batch, after reading; NULL = all go on. */
     mr_code (*admit)(const void *context, mr_job *job, mr_error *err);
     const void *admit_context;
+    /* What the rows' columns and types are compared with; NULL = nothing. Collector: `drifted`
+     * takes what was noted in a piece. */
+    mr_drift *drift;
+    mr_code (*drifted)(void *context, mr_job *job, mr_error *err);
+    void *drifted_context;
     /* Collector: called before what the job carries goes to the destination; may wait. NULL = no.
      */
     mr_code (*pace)(void *context, const mr_job *job, mr_error *err);

@@ -2,12 +2,14 @@
 #include "pipeline/lane.h"
 
 #include "core/mem.h"
+#include "record/amend.h"
 
 mr_code mr_lane_open(mr_lane *lane, const mr_engine_config *config, mr_error *err)
 {
     const mr_source_ops *source = config->source;
     const mr_destination_ops *destination = config->destination;
     *lane = (mr_lane){.config = config};
+    mr_batch_init(&lane->rest, 0);
     lane->source_lane = mr_mem_zalloc(source->lane_bytes + 1);
     lane->destination_lane = mr_mem_zalloc(destination->lane_bytes + 1);
     if (lane->source_lane == NULL || lane->destination_lane == NULL)
@@ -29,6 +31,7 @@ void mr_lane_close(mr_lane *lane)
         lane->config->source->lane_close(lane->source_lane);
     if (lane->destination_open && lane->config->destination->lane_close != NULL)
         lane->config->destination->lane_close(lane->destination_lane);
+    if (lane->config != NULL) mr_batch_done(&lane->rest);
     mr_mem_free(lane->source_lane);
     mr_mem_free(lane->destination_lane);
     mr_chain_lane_close(lane->chain);
@@ -68,6 +71,10 @@ void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state)
     job->start = job->at = start;
     job->begin_state = job->state = state;
     job->row_count = job->encoded_rows = job->filtered = job->deduplicated = job->offered = 0;
+    job->discarded = 0;
+    mr_buffer_reset(&job->drift);
+    job->expected = NULL;
+    job->breaks = job->paused = job->cut = false;
     job->error_line = 0;
     job->code = MR_OK;
     job->done = job->read_done = job->unguessed = false;
@@ -82,6 +89,8 @@ void mr_lane_next_part(mr_job *job)
     mr_buffer_reset(&job->encoded);
     mr_buffer_reset(&job->packed);
     job->row_count = job->encoded_rows = job->filtered = job->deduplicated = job->offered = 0;
+    job->discarded = 0;
+    mr_buffer_reset(&job->drift);
 }
 
 /* Numbers of the lists' entries before the work on the batch began. */
@@ -96,12 +105,6 @@ static uint32_t up_to(const mr_reject_list *list, uint32_t from, uint64_t last)
     for (uint32_t i = from; i < list->count; i++)
         count += mr_reject_at(list, i)->record <= last;
     return count;
-}
-
-static void cut_list(mr_reject_list *list, uint32_t count)
-{
-    list->count = count;
-    list->items.len = count * sizeof(mr_reject);
 }
 
 /* The counts may come to less than nothing in a part whose rows earlier parts have counted already:
@@ -127,12 +130,25 @@ static void cut_at_limit(mr_job *job, uint32_t rows, counts before)
     const uint64_t last = job->batch.origin.record + job->batch.row_record[rows - 1];
     mr_reject_list_sort(&job->rejects, before.rejects);
     mr_reject_list_sort(&job->refused, before.refused);
-    cut_list(&job->rejects, before.rejects + up_to(&job->rejects, before.rejects, last));
-    cut_list(&job->refused, before.refused + up_to(&job->refused, before.refused, last));
+    mr_reject_list_cut(&job->rejects, before.rejects + up_to(&job->rejects, before.rejects, last));
+    mr_reject_list_cut(&job->refused, before.refused + up_to(&job->refused, before.refused, last));
     cut_dropped(job, last);
     job->result.record_count = last + 1;
     mr_batch_truncate(&job->batch, rows);
-    job->done = true;
+    job->paused = false;
+    job->cut = job->done = true;
+}
+
+/* The rows that waited are the batch, and what they need is a new part. */
+static mr_code begin_part(mr_lane *lane, mr_job *job)
+{
+    const mr_engine_config *config = lane->config;
+    mr_error *err = &job->error;
+    MR_TRY(mr_batch_move_rows(&lane->rest, 0, &job->batch, err));
+    MR_TRY(mr_drift_advance(config->drift, job, err));
+    job->paused = false;
+    job->read_done = job->done_behind;
+    return config->destination->part(config->destination_state, &job->expected->schema, job, err);
 }
 
 void mr_lane_cut(mr_job *job, uint32_t rows)
@@ -140,28 +156,51 @@ void mr_lane_cut(mr_job *job, uint32_t rows)
     cut_at_limit(job, rows, (counts){0, 0});
 }
 
-/* Rejects are to show the records as the source had them. */
-static mr_code keep_original(mr_job *job)
+/* Rejects are to show the records as the source had them, also when steps change them. */
+static mr_code keep_original(const mr_lane *lane, mr_job *job)
 {
+    const bool steps = lane->chain != NULL || lane->config->ordered != NULL;
+    if (!steps || job->stepped || !job->from_batch || job->batch.origin.bytes.ptr != NULL)
+        return MR_OK;
     mr_batch_reset(&job->original);
     return mr_batch_copy(&job->original, &job->batch, &job->error);
 }
 
-static mr_code read_batch(mr_lane *lane, mr_job *job)
+static mr_code watch_drift(mr_lane *lane, mr_job *job)
+{
+    if (lane->config->drift == NULL || job->stepped) return MR_OK;
+    MR_TRY(mr_drift_apply(lane->config->drift, job, &lane->rest, &job->error));
+    if (!job->breaks) return MR_OK;
+    job->read_done = !lane->in_order; /* a lane leaves all of it to the collector */
+    if (!lane->in_order) return MR_OK;
+    job->breaks = false;
+    job->paused = true;
+    job->done_behind = job->done;
+    return MR_OK;
+}
+
+static mr_code fill_batch(mr_lane *lane, mr_job *job)
 {
     const mr_engine_config *config = lane->config;
     const uint32_t rejects = job->rejects.count;
-    mr_buffer_reset(&job->dropped);
+    if (job->paused) return begin_part(lane, job);
     if (job->from_batch)
         job->done = true;
     else
         MR_TRY(config->source->read(lane->source_lane, job, &job->error));
     job->read_done = job->done;
     MR_TRY(mr_job_keep_fields(job, &job->rejects, rejects, &job->error));
-    const bool steps = (lane->chain != NULL || config->ordered != NULL) && !job->stepped;
-    if (steps && job->from_batch && job->batch.origin.bytes.ptr == NULL) MR_TRY(keep_original(job));
     if (config->admit == NULL || job->stepped) return MR_OK;
     return config->admit(config->admit_context, job, &job->error);
+}
+
+static mr_code read_batch(mr_lane *lane, mr_job *job)
+{
+    mr_buffer_reset(&job->dropped);
+    MR_TRY(fill_batch(lane, job));
+    job->done = job->read_done;
+    MR_TRY(watch_drift(lane, job));
+    return keep_original(lane, job);
 }
 
 /* Reads a batch, or goes on with what steps have of an earlier one, and takes out what does not go
@@ -231,7 +270,7 @@ static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
     do {
         MR_TRY(take_batch(lane, job, &row_limit));
         if (encodes) MR_TRY(mr_lane_encode(lane, job));
-    } while (!job->done && encodes && !part_is_full(config, job));
+    } while (!job->done && !job->paused && encodes && !part_is_full(config, job));
     if (encodes && config->destination->finish_piece != NULL)
         return config->destination->finish_piece(lane->destination_lane, job, &job->error);
     return MR_OK;
@@ -239,5 +278,6 @@ static mr_code work(mr_lane *lane, mr_job *job, uint64_t row_limit)
 
 void mr_lane_work(mr_lane *lane, mr_job *job, uint64_t row_limit)
 {
+    job->in_order = lane->in_order;
     if (job->code == MR_OK) job->code = work(lane, job, row_limit);
 }

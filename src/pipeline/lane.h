@@ -16,6 +16,8 @@ typedef struct mr_lane {
     void *destination_lane;
     bool source_open, destination_open;
     mr_chain_lane *chain;
+    bool in_order; /* the collector's own: a new part may begin in it */
+    mr_batch rest; /* rows that wait for it */
 } mr_lane;
 
 MR_NODISCARD mr_code mr_lane_open(mr_lane *lane, const mr_engine_config *config, mr_error *err);

@@ -77,6 +77,11 @@ static mr_code emit_dead_letters(const mr_monitor *m, mr_metrics_sink *sink, mr_
     return emit_count(m, sink, load(&m->run->view.rejected), err);
 }
 
+static mr_code emit_schema_changes(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_count(m, sink, load(&m->run->view.schema_changes), err);
+}
+
 /* --- rates and times
  * --------------------------------------------------------------------------------- */
 
@@ -552,6 +557,13 @@ static const family families[] = {
      "Since the last checkpoint; there when one has been made.",
      MR_METRIC_GAUGE,
      emit_checkpoint_age,
+     {0},
+     0,
+     false},
+    {"millrace_schema_changes_total",
+     "Changes of the schema met by this run.",
+     MR_METRIC_COUNTER,
+     emit_schema_changes,
      {0},
      0,
      false},

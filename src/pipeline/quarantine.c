@@ -33,6 +33,15 @@ static void put_base64(mr_json_out *json, mr_slice bytes, mr_buffer *scratch)
     mr_json_text(json, mr_buffer_slice(scratch));
 }
 
+static void put_columns(mr_json_out *json, const mr_schema *columns)
+{
+    mr_json_key(json, "raw_columns");
+    mr_json_open(json, '[');
+    for (uint32_t i = 0; i < columns->field_count; i++)
+        mr_json_text(json, columns->fields[i].name);
+    mr_json_close(json, ']');
+}
+
 static void put_raw(mr_json_out *json, const mr_reject *reject)
 {
     mr_slice raw = reject->raw;
@@ -52,6 +61,7 @@ static void put_raw(mr_json_out *json, const mr_reject *reject)
         put_base64(json, raw, &scratch);
         mr_buffer_done(&scratch);
     }
+    if (reject->columns != NULL) put_columns(json, reject->columns);
     if (reject->rebuilt) mr_json_key(json, "raw_format"), mr_json_text(json, MR_SLICE("json"));
     if (cut) mr_json_key(json, "raw_truncated"), mr_json_bool(json, true);
 }

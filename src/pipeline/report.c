@@ -138,6 +138,8 @@ mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
     mr_json_key(&json, "guarantee"), mr_json_text(&json, mr_slice_text(r->guarantee));
     mr_json_key(&json, "rejects_path");
     r->rejects_path ? mr_json_text(&json, mr_slice_text(r->rejects_path)) : mr_json_null(&json);
+    mr_json_key(&json, "schema_changes"), mr_json_u64(&json, r->schema_changes);
+    mr_json_key(&json, "discarded_values"), mr_json_u64(&json, r->discarded_values);
     mr_json_key(&json, "rejects_not_kept"), mr_json_u64(&json, r->rejects_dropped);
     mr_json_key(&json, "error");
     r->error.code != MR_OK ? mr_json_text(&json, mr_slice_text(r->error.text))
@@ -233,6 +235,14 @@ mr_code mr_report_text(const mr_report *r, mr_buffer *out, mr_error *err)
     if (r->ledger.duplicate_keys > 0)
         MR_TRY(mr_buffer_printf(out, err, "  %s duplicate keys: the last value was taken\n",
                                 grouped(read, r->ledger.duplicate_keys)));
+    if (r->schema_changes > 0)
+        MR_TRY(mr_buffer_printf(out, err, "  %s change%s of the schema; see %s\n",
+                                grouped(read, r->schema_changes), r->schema_changes == 1 ? "" : "s",
+                                r->schema_path));
+    if (r->discarded_values > 0)
+        MR_TRY(mr_buffer_printf(out, err, "  %s value%s left out (drift: discard_value)\n",
+                                grouped(read, r->discarded_values),
+                                r->discarded_values == 1 ? "" : "s"));
     return put_reject_lines(r, out, err);
 }
 

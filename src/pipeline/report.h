@@ -25,9 +25,11 @@ typedef struct mr_report {
     const char *store_mode;
     double store_bytes_per_record, store_peak_bytes_per_record, store_compression_ratio;
     uint64_t store_switches;
-    const char *from, *to;    /* as the user named them */
-    const char *rejects_path; /* NULL when nothing was rejected */
-    uint64_t rejects_dropped; /* beyond dead_letter.max: counted, not kept */
+    const char *from, *to;                     /* as the user named them */
+    const char *rejects_path;                  /* NULL when nothing was rejected */
+    uint64_t schema_changes, discarded_values; /* see pipeline/expect.h */
+    const char *schema_path;                   /* the file that tells the changes */
+    uint64_t rejects_dropped;                  /* beyond dead_letter.max: counted, not kept */
     uint32_t rejects_files;
     const char *guarantee;
     uint64_t checkpoints_made;

@@ -362,6 +362,7 @@ void mr_run_close(mr_run *run)
         mr_groups_close(&run->groups[i]);
     mr_stages_done(&run->stages);
     mr_discovery_done(&run->discovery);
+    mr_expect_close(&run->expect);
     mr_quarantine_close(&run->quarantine);
     run->source = NULL;
     run->destination = NULL;
@@ -407,9 +408,23 @@ static void position(void *context, uint64_t *out_done, uint64_t *out_total)
     run->source->progress(run->source_state, out_done, out_total);
 }
 
+/* Files with columns of their own are looked at in advance when whatever they bring goes on: then
+ * the destination has all columns from the start. */
+static bool looks_ahead(const mr_run *run)
+{
+    const mr_drift_rules rules =
+        mr_drift_rules_of(&run->config->drift, run->config->enable_schema_evolution);
+    const mr_drift_policy gone = rules.policies[MR_DRIFT_MISSING_COLUMN];
+    return rules.policies[MR_DRIFT_NEW_COLUMN] == MR_DRIFT_EVOLVE &&
+           rules.compatibility == MR_COMPATIBLE_NONE &&
+           (gone == MR_DRIFT_EVOLVE || gone == MR_DRIFT_DISCARD_VALUE);
+}
+
 static uint32_t abilities(const mr_run *run)
 {
-    return run->source->abilities(run->source_state);
+    const uint32_t can = run->source->abilities(run->source_state);
+    if ((can & MR_CAP_SEVERAL) == 0 || !looks_ahead(run)) return can;
+    return can | MR_CAP_GROWS;
 }
 
 static mr_engine_config engine_config(mr_run *run)
@@ -492,11 +507,12 @@ static bool must_discover(const mr_run *run)
     const uint32_t can = abilities(run);
     const uint32_t wants = run->destination->capabilities;
     const mr_schema *known = run->source->schema(run->source_state);
+    const bool asked = mr_expect_is_asked(run->config); /* then types matter to any destination */
     if (mr_run_steps_compute(run)) return must_discover_behind(run, wants);
-    if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || mr_run_steps_select(run);
+    if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || mr_run_steps_select(run) || asked;
     if ((can & MR_CAP_GROWS) != 0 && (wants & MR_CAP_COLUMNS) != 0) return true;
     if ((can & MR_CAP_TYPED) != 0) return (wants & MR_CAP_DECLARES) != 0 && lacks_types(known);
-    return (can & MR_CAP_TYPED) == 0 && (wants & MR_CAP_TYPED) != 0 && !run->declared_all &&
+    return ((wants & MR_CAP_TYPED) != 0 || asked) && !run->declared_all &&
            run->config->infer.kind != MR_INFER_OFF;
 }
 
@@ -591,9 +607,85 @@ static mr_code discover_again(mr_run *run, mr_error *err)
     return use_discovery(run, err);
 }
 
+/* A file that is written beside and renamed can be followed by others. */
+static bool may_part(const mr_run *run)
+{
+    const mr_pipeline_config *c = run->config;
+    const char *to = c->destination.path;
+    const mr_stage *stage = &run->stages.items[0];
+    return run->destination->part != NULL && run->source->read != NULL && to != NULL &&
+           !run->checkpoints.on && stage->chain == NULL && stage->in_order == NULL &&
+           !c->in_place && mr_file_path_fd(to, 1) < 0 && strncmp(to, "/dev/", 5) != 0 &&
+           !mr_options_given(&c->options, "storage.mode");
+}
+
+/* The source's values come with the types that are expected of them: those that do not have them
+ * are seen to by the lanes. */
+static mr_code retype(mr_run *run, const mr_schema *known, mr_error *err)
+{
+    mr_schema types;
+    if (!run->expect.retypes || run->source->set_schema == NULL) return MR_OK;
+    MR_TRY(mr_schema_copy(&types, known, run->arena, err));
+    for (uint32_t i = 0; i < types.field_count; i++) {
+        const int64_t at = mr_schema_find(&run->expect.schema, types.fields[i].name);
+        if (at >= 0) types.fields[i].type = run->expect.schema.fields[at].type;
+    }
+    return run->source->set_schema(run->source_state, &types, NULL, true, err);
+}
+
+/* Without looking ahead, the first file says what is expected of the others. */
+static mr_code first_file(const mr_run *run, const mr_schema **known, mr_error *err)
+{
+    mr_schema *first = mr_arena_take(run->arena, sizeof *first);
+    if (first == NULL) return mr_arena_fail(run->arena, err);
+    mr_schema_init(first, run->arena);
+    for (uint32_t i = 0; i < run->first_columns && i < (*known)->field_count; i++)
+        MR_TRY(mr_schema_add(first, (*known)->fields[i].name, (*known)->fields[i].type, NULL, err));
+    *known = first;
+    return MR_OK;
+}
+
+/* Steps that compute have other columns than the source, which are what is looked at. */
+static mr_code refuse_steps(const mr_run *run, mr_error *err)
+{
+    if (!mr_expect_is_asked(run->config)) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "'drift' contradicts steps that compute (filter, map, cast, ...): columns are "
+                   "compared as the source has them; not supported together yet");
+}
+
+/* Compares with what was expected; from here on that is what the destination gets. */
+static mr_code expect(mr_run *run, const mr_schema *known, mr_error *err)
+{
+    const uint32_t can = abilities(run);
+    if (known == NULL || run->destination == NULL) return MR_OK;
+    if (mr_run_steps_compute(run)) return refuse_steps(run, err);
+    run->expect.config = run->config;
+    run->expect.discovery = run->discovered ? &run->discovery : NULL;
+    run->expect.exact = run->exact;
+    run->expect.typed = (can & MR_CAP_TYPED) != 0;
+    run->expect.grows = (can & MR_CAP_GROWS) != 0;
+    run->expect.several = (can & MR_CAP_SEVERAL) != 0;
+    run->expect.has_columns = (run->destination->capabilities & MR_CAP_COLUMNS) != 0;
+    run->expect.may_part = may_part(run);
+    run->expect.replays = run->source->declares != NULL;
+    if (run->destination->expects != NULL && run->config->rename.count == 0)
+        MR_TRY(run->destination->expects(run->destination_state, &run->expect.target, err));
+    run->expect.view = &run->view;
+    run->expect.first_columns = run->first_columns;
+    const mr_schema *found = known;
+    if (run->expect.several && !run->expect.grows) MR_TRY(first_file(run, &found, err));
+    MR_TRY(mr_expect_begin(&run->expect, found, err));
+    MR_TRY(retype(run, known, err));
+    if (!run->expect.drift.watches) return MR_OK;
+    return mr_run_make_steps(run, &run->expect.schema, true,
+                             run->expect.typed || run->discovered || run->declared_all, err);
+}
+
 mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
 {
     const mr_schema *known = run->source->schema(run->source_state);
+    run->first_columns = known != NULL ? known->field_count : 0;
     MR_TRY(declare(run, &known, err));
     const bool typed = (abilities(run) & MR_CAP_TYPED) != 0;
     const bool grows = (abilities(run) & MR_CAP_GROWS) != 0;
@@ -612,6 +704,9 @@ mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err
             MR_TRY(mr_declared_apply(&run->config->declared, false, &run->discovery.schema, err));
         MR_TRY(use_discovery(run, err));
     }
+    if (run->discovered && !computes && run->source->schema(run->source_state) != NULL)
+        known = run->source->schema(run->source_state);
+    MR_TRY(expect(run, known, err));
     return grows && !computes ? mr_run_conform(run, err) : MR_OK;
 }
 
@@ -695,6 +790,14 @@ static void admit_them(mr_run *run, mr_engine_config *config)
     config->admit_context = &run->admit;
 }
 
+static void watch_drift(mr_run *run, mr_engine_config *config)
+{
+    if (!run->expect.drift.watches) return;
+    config->drift = &run->expect.drift;
+    config->drifted = mr_expect_take;
+    config->drifted_context = &run->expect;
+}
+
 static mr_store_config store_config(const mr_pipeline_config *c)
 {
     static const mr_store_mode modes[] = {[MR_STORAGE_HYBRID] = MR_STORE_HYBRID,
@@ -726,6 +829,7 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     config->pace = NULL;       /* what leaves the store is paced, not what enters it */
     run->onward.chain = run->onward.ordered = NULL;
     run->onward.admit = NULL;
+    run->onward.drift = NULL;
     run->onward.tick = tick_draining;
     run->onward.view = &run->onward_view;
     if (run->onward.worker_count == 0) run->onward.worker_count = run->config->performance.workers;
@@ -779,6 +883,7 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
     config.limit = run->config->limit;
     mr_run_set_steps(run, 0, &config);
     admit_them(run, &config);
+    watch_drift(run, &config);
     if (mr_origin_write(run, &run->quarantine.origin, err) != MR_OK) return MR_END_FAILED;
     reset_view(run);
     if (begin_source(run, &config, ledger, err) != MR_OK) return MR_END_FAILED;

@@ -22,6 +22,7 @@
 #include "pipeline/checkpoint.h"
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
+#include "pipeline/expect.h"
 #include "pipeline/groups.h"
 #include "pipeline/hold.h"
 #include "pipeline/quarantine.h"
@@ -53,6 +54,8 @@ typedef struct mr_run {
     mr_stages stages;
     mr_groups groups[MR_STAGES_MAX]; /* of aggregates */
     bool holds;                      /* records pass through the store */
+    uint32_t first_columns;          /* of the first of several files */
+    mr_expect expect;                /* what schema drift is measured against */
     mr_hold hold;
     mr_engine_config onward;
     mr_engine_view onward_view;

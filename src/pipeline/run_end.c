@@ -14,6 +14,7 @@
 static mr_code publish(mr_run *run, const mr_ledger *ledger, mr_error *err)
 {
     mr_error ignored;
+    if (!run->checkpoints.published) MR_TRY(mr_expect_end(&run->expect, err));
     MR_TRY(mr_checkpoints_seal(&run->checkpoints, ledger, err));
     MR_TRY(mr_quarantine_commit(&run->quarantine, err));
     if (!run->checkpoints.published && run->destination->commit != NULL)
@@ -183,6 +184,9 @@ void mr_run_fill_report(mr_run *run, mr_end end, mr_report *report)
         report->bytes_out = run->destination->bytes_out(run->destination_state);
     report->thread_count = run->config->performance.workers + 1;
     if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
+    report->schema_changes = run->expect.changes;
+    report->discarded_values = run->expect.discarded;
+    report->schema_path = run->expect.path;
     report->rejects_dropped = run->quarantine.dropped;
     report->rejects_files = run->quarantine.file_count;
     report->guarantee = mr_run_guarantee(run);

@@ -60,11 +60,12 @@ typedef struct mr_column {
  * piece that the batch was read from, whose own place its job knows; for a source without text,
  * from its start. */
 typedef struct mr_origin {
-    mr_slice source;      /* the file's or table's name; borrowed for the run */
-    mr_slice bytes;       /* the input bytes that row_offset counts in; empty when there are none */
-    uint64_t byte_offset; /* of bytes.ptr[0] in the piece */
-    uint64_t line;        /* LFs of the piece before bytes.ptr[0] */
-    uint64_t record;      /* records of the piece before the batch, rejected ones included */
+    mr_slice source; /* the file's or table's name; borrowed for the run */
+    mr_slice bytes;  /* the input bytes that row_offset counts in; empty when there are none */
+    const mr_schema *columns; /* of the file, where files have columns of their own; else NULL */
+    uint64_t byte_offset;     /* of bytes.ptr[0] in the piece */
+    uint64_t line;            /* LFs of the piece before bytes.ptr[0] */
+    uint64_t record;          /* records of the piece before the batch, rejected ones included */
 } mr_origin;
 
 typedef struct mr_batch {

@@ -20,6 +20,7 @@
 
 /* The first value of one type in a column. */
 typedef struct mr_infer_first {
+    mr_slice source; /* name of the file, where the one who merges sets it; borrowed for the run */
     uint64_t record; /* 1-based */
     uint64_t line;   /* 1-based; 0 when the source has no lines */
     mr_type type;

@@ -9,6 +9,7 @@
 #define MR_RECORD_REJECT_H
 
 #include "core/buffer.h"
+#include "record/schema.h"
 
 typedef enum mr_reason {
     MR_REASON_TOO_FEW_FIELDS = 0,
@@ -49,14 +50,16 @@ typedef struct mr_reject {
     uint64_t line;
     uint64_t byte_offset;
     uint64_t byte_length; /* of the rejected text, which may be more than `raw` holds */
-    bool rebuilt;      /* `raw` is a JSON object of the values: there was no text, or it is gone */
-    bool open_ended;   /* the text goes on behind the bytes read so far: byte_length grows */
-    uint32_t column;   /* 1-based number of the field at fault; 0 = the record as a whole */
-    mr_slice field;    /* its name; borrowed from the schema or batch; may be empty */
-    mr_slice raw;      /* borrowed from the input bytes until the list is reset */
-    const char *stage; /* who rejected it, static text; NULL = "read" in a job's `rejects`,
-                          "write" in its `refused` */
-    uint32_t attempts; /* tries that failed; 0 counts as 1 */
+    bool rebuilt;    /* `raw` is a JSON object of the values: there was no text, or it is gone */
+    bool open_ended; /* the text goes on behind the bytes read so far: byte_length grows */
+    uint32_t column; /* 1-based number of the field at fault; 0 = the record as a whole */
+    mr_slice field;  /* its name; borrowed from the schema or batch; may be empty */
+    const mr_schema *columns; /* of its file, where files have columns of their own; else NULL.
+                                 Borrowed for the run */
+    mr_slice raw;             /* borrowed from the input bytes until the list is reset */
+    const char *stage;        /* who rejected it, static text; NULL = "read" in a job's `rejects`,
+                                 "write" in its `refused` */
+    uint32_t attempts;        /* tries that failed; 0 counts as 1 */
     char detail[MR_REJECT_DETAIL_BYTES]; /* one line; empty when the reason says it all */
 } mr_reject;
 
@@ -75,6 +78,13 @@ void mr_reject_list_reset(mr_reject_list *list);
 /* Appends a zeroed reject for the caller to fill; the pointer is good until the next one. */
 MR_NODISCARD mr_code mr_reject_list_add(mr_reject_list *list, mr_reason reason, mr_reject **out,
                                         mr_error *err);
+
+/* Forgets the entries from number `count` on. */
+MR_INLINE void mr_reject_list_cut(mr_reject_list *list, uint32_t count)
+{
+    list->count = count;
+    list->items.len = count * sizeof(mr_reject);
+}
 
 /* Puts the list from number `from` on into the order of the records' numbers. */
 void mr_reject_list_sort(mr_reject_list *list, uint32_t from);

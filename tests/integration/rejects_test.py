@@ -118,7 +118,7 @@ def every_fault_has_its_reason_its_place_and_its_bytes():
 @test
 def a_column_that_comes_too_late_is_told_with_its_name():
     text = '{"a":0}\n' * 65_536 + '{"a":1,"late":"x"}\n{"a":2}\n'
-    run("copy", "json:-?format=lines", "csv:o.csv", "--rejects", "r.jsonl", "--summary", "json", stdin=text.encode(),
+    run("copy", "json:-?format=lines", "csv:-", "--rejects", "r.jsonl", "--summary", "json", stdin=text.encode(),
         piped=True, code=3)
     entry, = entries("r.jsonl")
     same((entry["reason"], entry["field"], entry["column"], entry["line"], entry["raw"], entry["stage"]),

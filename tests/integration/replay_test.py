@@ -250,6 +250,58 @@ def each_file_of_a_rotation_can_be_replayed():
 
 
 @test
+def records_of_files_with_other_headers_are_replayed_with_their_own():
+    write("p1.csv", "a,b\n1,x\n2\n")
+    write("p2.csv", "b,c,a\nz,1.5,3\nq,2.5\n")
+    write("p3.csv", "a\n5\n6,7\n")
+    run("copy", "p*.csv", "o.csv", "--rejects", "r.jsonl", code=3)
+    objects = entries("r.jsonl")
+    same([e["raw_columns"] for e in objects], [["a", "b"], ["b", "c", "a"], ["a"]])
+    for workers in (1, 8):
+        objects[0]["raw"], objects[1]["raw"], objects[2]["raw"] = "2,w", "q,2.5,9", "6,7"
+        put("r.jsonl", objects)
+        write("again.csv", read("o.csv"))
+        run("replay", "r.jsonl", "again.csv", "--workers", workers, code=3)
+        same(read("again.csv"), b"a,b,c\n1,x,\n3,z,1.5\n5,,\n2,w,\n9,q,2.5\n")
+        same([(e["source"], e["line"], e["raw_columns"]) for e in entries("r.again.jsonl")], [("p3.csv", 3, ["a"])])
+        put("r.again.jsonl", [dict(entries("r.again.jsonl")[0], raw="6")])
+        run("replay", "r.again.jsonl", "again.csv", "--workers", workers)
+        same(read("again.csv").splitlines()[-1], b"6,,")
+
+
+@test
+def what_is_appended_has_the_columns_of_the_target():
+    write("o.csv", "b,a\nx,1\n")
+    write("n.csv", "a,b\n2,y\n")
+    run("copy", "n.csv", "o.csv?append=true")
+    same(read("o.csv"), b"b,a\nx,1\ny,2\n")
+    write("m.csv", "a,c\n3,\n4,z\n")
+    run("copy", "m.csv", "o.csv?append=true", "--resume", "never")
+    same((read("o.csv"), read("o.2.csv")), (b"b,a\nx,1\ny,2\n,3\n", b"b,a,c\n,4,z\n"))
+    run("copy", "m.csv", "o.csv?append=true", "--resume", "never")
+    same((read("o.csv").splitlines()[-1], read("o.3.csv")), (b",3", b"b,a,c\n,4,z\n"))
+    run("copy", "m.csv", "o.csv?append=true", "--rejects", "r.jsonl", code=3)  # a part is no part of a checkpoint
+    same([(e["line"], e["reason"], e["field"]) for e in rejects("r.jsonl")], [(3, "drift", "c")])
+    write("d.yaml", "drift: {new_column: quarantine}\n")
+    run("copy", "m.csv", "o.csv?append=true", "--system-flags", "d.yaml", "--rejects", "r.jsonl", code=3)
+    same([(e["line"], e["reason"], e["field"]) for e in rejects("r.jsonl")], [(3, "drift", "c")])
+
+
+@test
+def records_that_passed_through_the_store_are_replayed_from_their_values():
+    with sqlite3.connect("o.db") as db:
+        db.execute("CREATE TABLE t(a INTEGER UNIQUE, b TEXT, c TEXT)")
+    db.close()
+    write("a.csv", 'a,b,c\n1,x,\n1,"y ""q"", z",""\n2,w,3\n')
+    run("copy", "a.csv", "sqlite:o.db?table=t", "--storage-mode", "row", "--rejects", "r.jsonl", code=3)
+    entry, = rejects("r.jsonl")
+    same((entry["record"], entry["line"], entry["raw_format"], json.loads(entry["raw"])),
+         (2, None, "json", {"a": 1, "b": 'y "q", z', "c": ""}))
+    run("replay", "r.jsonl", "n.csv")
+    same(read("n.csv"), b'a,b,c\n1,"y ""q"", z",""\n')
+
+
+@test
 def a_replay_can_be_sampled_limited_and_shaped():
     write("a.csv", "a,b,c\n" + "".join("%d,x\n" % n for n in range(200)))
     run("copy", "a.csv", "o.csv", "--rejects", "r.jsonl", code=3)
