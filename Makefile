@@ -59,11 +59,12 @@ tsan: ## run the tests under ThreadSanitizer
 	@$(call build,build-tsan,-DMR_SANITIZE=thread)
 	@$(call ctest,build-tsan)
 
-torture: ## kill the message store ROUNDS=500 times under 64 writers, and pipelines KILLS=1000 times; look what is left
+torture: ## kill the message store ROUNDS=500 times under 64 writers, and pipelines KILLS=1000 times, and cut their power as often; look what is left
 	@tools/setup test
 	@$(call build,$(BUILD),-DMR_TESTS=ON)
 	@ROUNDS=$(ROUNDS) $(BUILD)/integration_store_torture_test
 	@MILLRACE=$(BUILD)/millrace ROUNDS=$(KILLS) python3 tests/integration/torture_test.py
+	@MILLRACE=$(BUILD)/millrace ROUNDS=$(KILLS) python3 tests/integration/power_test.py
 
 fuzz: ## fuzz each parser for SECONDS=600, or ONLY=csv; findings go to tests/fuzz/found
 	@tools/setup fuzz

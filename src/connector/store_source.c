@@ -58,6 +58,7 @@ static const mr_option source_options[] = {
      .help = "waits for further messages and runs until it is stopped"},
     {.name = "poll_interval",
      .type = MR_OPTION_DURATION_NS,
+     .flags = MR_OPTION_PACE,
      .offset = offsetof(store_source, poll_ns),
      .fallback = "500ms",
      .range = {1000000, (int64_t)3600 * 1000000000},

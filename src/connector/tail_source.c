@@ -61,18 +61,21 @@ static const mr_option tail_options[] = {
      .help = "where to begin in files that are there at first; later ones are read whole"},
     {.name = "poll_interval",
      .type = MR_OPTION_DURATION_NS,
+     .flags = MR_OPTION_PACE,
      .offset = offsetof(tail_source, poll_ns),
      .fallback = "250ms",
      .range = {MR_NS_PER_MS, 3600 * MR_NS_PER_S},
      .help = "how often to look where the system does not tell of changes"},
     {.name = "rotate_wait",
      .type = MR_OPTION_DURATION_NS,
+     .flags = MR_OPTION_PACE,
      .offset = offsetof(tail_source, rotate_wait_ns),
      .fallback = "5s",
      .range = {0, 24 * 3600 * MR_NS_PER_S},
      .help = "how long a renamed or removed file must be quiet before it counts as over"},
     {.name = "stop_when_idle",
      .type = MR_OPTION_DURATION_NS,
+     .flags = MR_OPTION_PACE,
      .offset = offsetof(tail_source, idle_ns),
      .fallback = "0",
      .range = {0, 24 * 3600 * MR_NS_PER_S},
@@ -357,9 +360,34 @@ static mr_code tail_fetch(void *state, mr_job *job, mr_error *err)
         MR_TRY(take_from(s, file, job, err));
         if (job->result.consumed == 0) continue;
         s->has_given = true;
-        return MR_OK;
+        return s->is_sample ? MR_OK : mr_tail_files_write(&s->files, &job->mark, err);
     }
     return MR_OK; /* the run is over: nothing more is asked */
+}
+
+/* --- checkpoints ------------------------------------------------------------------------------ */
+
+static const char *tail_cannot_resume(MR_UNUSED const void *state,
+                                      MR_UNUSED const mr_connector_env *env)
+{
+    return NULL;
+}
+
+/* Files and places of an earlier run take the place of what opening found. */
+static mr_code tail_seek(void *state, mr_slice position, mr_source_place *out, mr_error *err)
+{
+    tail_source *s = state;
+    mr_tail_files_done(&s->files);
+    open_files(s);
+    const mr_code rc = mr_tail_files_restore(&s->files, position, err);
+    if (rc == MR_ERR_INPUT)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "the checkpoint's place in '%s' was written by another version", s->path);
+    if (rc != MR_OK) return rc;
+    MR_TRY(scan(s, err));
+    s->quiet_ns = mr_clock_ns();
+    *out = (mr_source_place){.mark = position, .unchanged = true};
+    return MR_OK;
 }
 
 static void tail_progress(void *state, uint64_t *out_done, uint64_t *out_total)
@@ -380,7 +408,7 @@ const mr_source_ops mr_source_tail = {
     .name = "tail",
     .summary = "files that grow: lines, CSV or JSON lines, through rotation",
     .options = tail_options,
-    .capabilities = MR_CAP_STREAM,
+    .capabilities = MR_CAP_STREAM | MR_CAP_RESUME,
     .state_bytes = sizeof(tail_source),
     .open = tail_open,
     .schema = tail_schema,
@@ -389,5 +417,8 @@ const mr_source_ops mr_source_tail = {
     .set_schema = tail_set_schema,
     .fetch = tail_fetch,
     .progress = tail_progress,
+    .cannot_resume = tail_cannot_resume,
+    .position = mr_source_mark_position,
+    .seek = tail_seek,
     .close = tail_close,
 };

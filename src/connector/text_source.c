@@ -6,6 +6,7 @@
 
 #include "core/clock.h"
 #include "core/file.h"
+#include "format/restart.h"
 
 #define HEAD_BYTES ((size_t)64 << 10)
 #define WAIT_MS    100 /* how often a source that waits looks whether the run is over */
@@ -36,6 +37,7 @@ static mr_code open_input(mr_text_source *s, mr_error *err)
         .max_expansion = env->max_expansion == 0 || env->max_expansion > UINT32_MAX
                              ? MR_EXPANSION_OFF
                              : (uint32_t)env->max_expansion,
+        .restart_every = MR_RESTART_EVERY_BYTES,
         .warn = env->warn,
         .warn_context = env->warn_context,
     };

@@ -52,6 +52,8 @@ enum {                              /* mr_option.flags */
        MR_OPTION_REFUSED = 1 << 3,  /* only its fallback is accepted; `note` says why */
        MR_OPTION_DEPRECATED = 1 << 4, /* works; `note` says what to write instead */
        MR_OPTION_REMOTE = 1 << 5,     /* has an effect only where something is on another machine */
+       MR_OPTION_PACE = 1 << 6, /* says when and how long, not what: another value gives the same
+                                 * output, and a run may go on with it */
 };
 
 /* Ends with a zeroed entry. Two names with one value are aliases; the first one is shown. */

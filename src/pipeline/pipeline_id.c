@@ -31,7 +31,7 @@ static void add_text(mr_sha256 *sum, const char *text)
 
 static bool is_file(const mr_endpoint *end)
 {
-    static const char *const files[] = {"csv", "json", "sqlite"};
+    static const char *const files[] = {"csv", "json", "sqlite", "tail"};
     for (size_t i = 0; i < MR_COUNT_OF(files); i++)
         if (strcmp(end->connector, files[i]) == 0) return true;
     return false;
@@ -161,13 +161,14 @@ static mr_code put_run_wide(const mr_pipeline_config *config, mr_buffer *out, mr
     return MR_OK;
 }
 
-static bool is_secret(const mr_option *table, const char *key)
+static bool is_left_out(const mr_option *table, const char *key)
 {
     mr_slice name = mr_slice_text(key);
     const mr_option *option = mr_option_find(table, name);
     if (option == NULL && (mr_slice_ends(name, "_file") || mr_slice_ends(name, "-file")))
         option = mr_option_find(table, mr_slice_of(name.ptr, name.len - strlen("_file")));
-    return option == NULL || (option->flags & (MR_OPTION_SECRET | MR_OPTION_IGNORED)) != 0;
+    return option == NULL ||
+           (option->flags & (MR_OPTION_SECRET | MR_OPTION_IGNORED | MR_OPTION_PACE)) != 0;
 }
 
 static mr_code put_end(const mr_endpoint *end, const mr_option *table, mr_buffer *out,
@@ -176,7 +177,7 @@ static mr_code put_end(const mr_endpoint *end, const mr_option *table, mr_buffer
     const char *const prefix = end->role[0] == 's' ? "source." : "destination.";
     for (uint32_t i = 0; i < end->count; i++) {
         const mr_setting *const setting = &end->settings[i];
-        if (!is_secret(table, setting->key))
+        if (!is_left_out(table, setting->key))
             MR_TRY(put_line(out, prefix, setting->key, setting->pair_key, setting->value, err));
     }
     return MR_OK;

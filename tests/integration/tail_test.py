@@ -137,6 +137,39 @@ def begins_at_the_end():
     follower.stop()
 
 
+def killed_and_rotated():
+    """Killed and stopped again and again, while a writer goes on and rotates, a run has each line once."""
+    args = [PROGRAM, "copy", "tail:busy.log*?rotate_wait=50ms", "busy.jsonl", "--state-dir", "state", "--checkpoint-records",
+            "50", "--checkpoint-interval", "20ms", "--summary", "off", "--progress", "off"]
+    number = 0
+    for turn in range(8):
+        process = subprocess.Popen(args, stderr=subprocess.PIPE)
+        for part in range(6):
+            for _ in range(40):
+                add("busy.log", f"line {number}\n" if number % 7 else f"li{'n' * 3000}e {number}\n")
+                number += 1
+            time.sleep(0.01)
+            if part == turn % 6:
+                os.rename("busy.log", f"busy.log.{turn}")  # matches, too
+        process.send_signal(signal.SIGKILL if turn % 3 else signal.SIGTERM)
+        process.communicate(timeout=30)
+        if turn == 4:  # while nobody follows
+            add("busy.log", f"line {number}\n")
+            number += 1
+            os.rename("busy.log", "busy.log.between")
+    args[2] += "&stop_when_idle=400ms"
+    done = subprocess.run(args, capture_output=True, timeout=60, check=False)
+    if done.returncode == 2 and b"settings" in done.stderr + done.stdout:
+        fail(f"an option that does not change the output stops a run from going on: {done.stderr}")
+    if done.returncode != 0:
+        fail(f"the last run: {done}")
+    with open("busy.jsonl", encoding="utf-8") as file:
+        numbers = [int(json.loads(line)["line"].split()[1]) for line in file]
+    if sorted(numbers) != list(range(number)):
+        twice = sorted(n for n in set(numbers) if numbers.count(n) > 1)
+        fail(f"{len(numbers)} lines of {number}; twice {twice[:5]}, missing {sorted(set(range(number)) - set(numbers))[:5]}")
+
+
 def main():
     with tempfile.TemporaryDirectory() as directory:
         os.chdir(directory)
@@ -145,6 +178,7 @@ def main():
         knows_columns()
         ends_when_asked()
         begins_at_the_end()
+        killed_and_rotated()
         os.chdir("/")
 
 

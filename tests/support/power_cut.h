@@ -19,10 +19,21 @@
 
 #define POWER_CUT_ENV "FAILING_IO_RECORD" /* file to append to; without it nothing is recorded */
 
+/* Without it the files of SQLite databases are recorded, each by its path. With it all regular
+ * files in this directory and below, whatever becomes of their names: each is recorded by a hard
+ * link to it, RECORD.d/INODE (RECORD.d is there before), and what happens to names is recorded too.
+ * support/file_cut.py replays such a record. */
+#define POWER_CUT_UNDER_ENV "FAILING_IO_UNDER"
+
 typedef enum power_cut_kind {
     POWER_CUT_WRITE = 1, /* followed by `before` old bytes and `len` new ones */
     POWER_CUT_TRUNCATE,  /* followed by `before` bytes that were cut off; `len` is 0 */
     POWER_CUT_SYNC,      /* of this file: all records of it below `upto` are safe */
+    /* Names; `offset` and `size` are inodes, 0 = none. All are of one directory. */
+    POWER_CUT_MAKE,       /* path became `offset` */
+    POWER_CUT_RENAME,     /* path, `offset` before, goes to the name in `len`, `size` before */
+    POWER_CUT_REMOVE,     /* path, `offset` before, goes away */
+    POWER_CUT_SYNC_NAMES, /* of the directory path, below `upto` */
 } power_cut_kind;
 
 typedef struct power_cut_record {
