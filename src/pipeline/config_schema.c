@@ -335,6 +335,44 @@ static bool put_credentials(const walk *w, mr_slice prefix, mr_slice name)
     return true;
 }
 
+/* default, or a list of mappings and names. */
+static bool put_alerts(const walk *w, mr_slice name)
+{
+    mr_json_out *const json = w->json;
+    if (w->table != mr_config_table || w->in_end || !mr_slice_is(name, "alerts")) return false;
+    key_text(json, "description", mr_option_find(w->table, name)->help);
+    mr_json_key(json, "anyOf");
+    mr_json_raw(json,
+                MR_SLICE("[{\"$ref\":\"#/$defs/alert_name\"},{\"type\":\"null\"},"
+                         "{\"type\":\"array\",\"items\":{\"anyOf\":["
+                         "{\"$ref\":\"#/$defs/alert_name\"},{\"$ref\":\"#/$defs/alert\"}]}}]"));
+    return true;
+}
+
+static void put_alert_defs(mr_json_out *json)
+{
+    mr_json_key(json, "alert_name");
+    mr_json_open(json, '{');
+    mr_json_key(json, "enum");
+    mr_json_open(json, '[');
+    mr_json_text(json, MR_SLICE("default"));
+    mr_json_text(json, MR_SLICE("defaults"));
+    for (size_t i = 0; mr_alert_shipped(i) != NULL; i++)
+        mr_json_text(json, mr_slice_text(mr_alert_shipped(i)));
+    mr_json_close(json, ']');
+    mr_json_close(json, '}');
+    mr_json_key(json, "alert");
+    mr_json_open(json, '{');
+    key_text(json, "type", "object");
+    mr_json_key(json, "required"), mr_json_raw(json, MR_SLICE("[\"name\",\"condition\"]"));
+    mr_json_key(json, "additionalProperties"), mr_json_bool(json, false);
+    mr_json_key(json, "properties");
+    mr_json_open(json, '{');
+    put_properties(&(walk){json, mr_alert_table, false}, MR_SLICE(""));
+    mr_json_close(json, '}');
+    mr_json_close(json, '}');
+}
+
 static void put_option_or_section(const walk *w, mr_slice prefix, const child *what)
 {
     mr_json_out *const json = w->json;
@@ -358,7 +396,8 @@ static void put_child(const walk *w, mr_slice prefix, const child *what)
     mr_json_open(w->json, '{');
     if (at_top && w->table == mr_config_table && put_named_ends(w, what->name))
         ;
-    else if (put_credentials(w, prefix, what->name) || (at_top && put_free(w, what->name)))
+    else if (put_credentials(w, prefix, what->name) ||
+             (at_top && (put_free(w, what->name) || put_alerts(w, what->name))))
         ;
     else if (what->option != NULL && what->is_section && !(at_top && w->in_end))
         put_option_or_section(w, prefix, what);
@@ -646,6 +685,7 @@ static void put_defs(mr_json_out *json)
         put_end_def(json, roles[r]);
         put_mapping_def(json, roles[r]);
     }
+    put_alert_defs(json);
     put_shared_def(json, "csv");
     put_shared_def(json, "json");
     mr_json_close(json, '}');

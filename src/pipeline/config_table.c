@@ -306,7 +306,7 @@ const mr_option mr_config_table[] = {
     {.name = "map", .type = MR_OPTION_TEXT, REFUSED("write it as a step of transforms"), .help = "of the command line: compute a column"},
     {.name = "schema", .type = MR_OPTION_TEXT, AT(schema_text), .help = "declared types of columns: a mapping, a list, a file or name=type,name=type"},
     {.name = "drift", .type = MR_OPTION_ENUM, .choices = drifts, .fallback = "default", REFUSED("other policies are " LATER), .help = "what happens when the schema changes"},
-    {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("alerts are " LATER), .help = "conditions to report"},
+    {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("it stands at the top of a file"), .help = "conditions to report: a list of mappings, names of shipped ones, or default; see docs/reliability.md"},
 
     {.name = "server.host", .type = MR_OPTION_TEXT, .fallback = "127.0.0.1", IGNORED("a run listens on loopback, and only for metrics"), .help = "of an application file"},
     {.name = "server.port", .type = MR_OPTION_U32, .fallback = "8080", .range = {1, 65535}, IGNORED("a run listens only for metrics"), .help = "of an application file"},
