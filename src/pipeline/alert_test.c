@@ -5,7 +5,8 @@
 
 #include "support/test.h"
 
-#define S INT64_C(1000000000)
+#define S       INT64_C(1000000000)
+#define UNKNOWN ((double)NAN)
 
 MR_TEST(conditions_are_read)
 {
@@ -68,10 +69,10 @@ MR_TEST(an_alert_fires_once_when_its_condition_held_long_enough)
         double value;
         mr_alert_turn wanted;
     } steps[] = {
-        {0, NAN, MR_ALERT_SAME},     {1 * S, 5, MR_ALERT_SAME},   {10 * S, 5, MR_ALERT_SAME},
+        {0, UNKNOWN, MR_ALERT_SAME}, {1 * S, 5, MR_ALERT_SAME},   {10 * S, 5, MR_ALERT_SAME},
         {11 * S, 5, MR_ALERT_FIRES}, {12 * S, 5, MR_ALERT_SAME},  {13 * S, 50, MR_ALERT_ENDS},
         {14 * S, 50, MR_ALERT_SAME}, {15 * S, 5, MR_ALERT_SAME},  {24 * S, 50, MR_ALERT_SAME},
-        {25 * S, 5, MR_ALERT_SAME},  {35 * S, 5, MR_ALERT_FIRES}, {36 * S, NAN, MR_ALERT_ENDS},
+        {25 * S, 5, MR_ALERT_SAME},  {35 * S, 5, MR_ALERT_FIRES}, {36 * S, UNKNOWN, MR_ALERT_ENDS},
     };
     mr_alert alert = {.name = "Slow", .for_ns = 10 * S};
     mr_alert_state state = {0};

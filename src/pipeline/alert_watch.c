@@ -131,17 +131,28 @@ static void await(const event *e, pid_t child)
     complain(e, text);
 }
 
-/* Standard input is empty, and what it prints goes where warnings go, not among the data. */
+/* Standard input is empty, and what it prints goes where warnings go, not among the data. We ignore
+ * SIGPIPE, which a shell's pipes want. */
 static int spawn_shell(const char *command, char **variables, pid_t *out)
 {
     char shell[] = "sh", flag[] = "-c";
     char *const words[] = {shell, flag, (char *)(uintptr_t)command, NULL};
     posix_spawn_file_actions_t files;
+    posix_spawnattr_t attributes;
+    sigset_t pipe;
+    sigemptyset(&pipe);
+    sigaddset(&pipe, SIGPIPE);
     int rc = posix_spawn_file_actions_init(&files);
     if (rc != 0) return rc;
-    rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
-    if (rc == 0) rc = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
-    if (rc == 0) rc = posix_spawn(out, "/bin/sh", &files, NULL, words, variables);
+    rc = posix_spawnattr_init(&attributes);
+    if (rc == 0) {
+        rc = posix_spawn_file_actions_addopen(&files, STDIN_FILENO, "/dev/null", O_RDONLY, 0);
+        if (rc == 0) rc = posix_spawn_file_actions_adddup2(&files, STDERR_FILENO, STDOUT_FILENO);
+        if (rc == 0) rc = posix_spawnattr_setsigdefault(&attributes, &pipe);
+        if (rc == 0) rc = posix_spawnattr_setflags(&attributes, POSIX_SPAWN_SETSIGDEF);
+        if (rc == 0) rc = posix_spawn(out, "/bin/sh", &files, &attributes, words, variables);
+        posix_spawnattr_destroy(&attributes);
+    }
     posix_spawn_file_actions_destroy(&files);
     return rc;
 }

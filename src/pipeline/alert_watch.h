@@ -3,8 +3,9 @@
  * pipeline/alert_watch.h - looks at a run's figures once a second and does what its alerts say.
  *
  * A line goes to the log when an alert fires and when it is over. Commands and webhooks run on the
- * watch's own thread with a time limit, one after the other, so that the run never waits for them;
- * what they do wrong is a warning. `stop` ends the run with code 1.
+ * watch's own thread with a time limit, one after the other, so that records never wait for
+ * them; the end of the run waits for what is under way. What they do wrong is a warning. `stop`
+ * ends the run with code 1.
  *
  * Thread: open and close belong to the thread that runs; the counts may be read on any. */
 #ifndef MR_PIPELINE_ALERT_WATCH_H
