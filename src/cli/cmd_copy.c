@@ -9,6 +9,7 @@
 #include "cli/commands.h"
 #include "cli/exit.h"
 #include "core/log.h"
+#include "pipeline/alert_watch.h"
 #include "pipeline/monitor.h"
 
 #define MAX_SUMMARY_BYTES ((size_t)1 << 20)
@@ -88,11 +89,11 @@ static void print_summary(const mr_pipeline_config *config, const mr_report *rep
 }
 
 /* Serves the run's metrics while it goes on, when asked to. */
-static mr_code watch(mr_monitor *monitor, mr_run *run, mr_error *err)
+static mr_code watch(mr_monitor *monitor, const mr_alert_watch *alerts, mr_run *run, mr_error *err)
 {
     const char *address = run->config->observability.metrics_address;
     if (address == NULL) return MR_OK;
-    MR_TRY(mr_monitor_open(monitor, run, mr_slice_text(address), err));
+    MR_TRY(mr_monitor_open(monitor, run, alerts, mr_slice_text(address), err));
     mr_log(MR_LOG_INFO, "metrics", "listening on http://%s/metrics", mr_monitor_address(monitor));
     return MR_OK;
 }
@@ -112,6 +113,7 @@ int mr_cmd_copy(mr_args *args)
 {
     mr_error err = {0};
     static mr_run run; /* large: histograms */
+    static mr_alert_watch alerts;
     mr_monitor monitor = {0};
     mr_cli_print_notes(&args->config, false);
     catch_signals(&run);
@@ -121,7 +123,8 @@ int mr_cmd_copy(mr_args *args)
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, warn,
                              NULL, &err);
     if (rc == MR_OK) rc = mr_run_resume(&run, &err);
-    if (rc == MR_OK) rc = watch(&monitor, &run, &err);
+    if (rc == MR_OK) rc = mr_alert_watch_open(&alerts, &run, &err);
+    if (rc == MR_OK) rc = watch(&monitor, &alerts, &run, &err);
     if (rc == MR_OK) rc = mr_run_discover(&run, false, 0, &err);
     int exit_code;
     if (rc == MR_OK)
@@ -129,6 +132,7 @@ int mr_cmd_copy(mr_args *args)
     else
         exit_code = mr_cli_fail(rc, &err);
     if (rc == MR_ERR_CLOSED) exit_code = caught != 0 ? 128 + caught : MR_EXIT_TIMEOUT;
+    mr_alert_watch_close(&alerts);
     running = NULL;
     mr_monitor_close(&monitor);
     mr_run_close(&run);

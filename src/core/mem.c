@@ -5,6 +5,8 @@
 #include <stdatomic.h>
 #include <stdlib.h>
 
+#include "core/clock.h"
+
 /* Written by the owning thread only (or, past MR_MEM_SLOTS threads, by few): relaxed adds on a line
  * of one's own cost a few cycles. Read by anybody in mr_mem_stats_now(). */
 typedef struct slot {
@@ -127,9 +129,23 @@ uint64_t mr_mem_heap_bytes(void)
     return books.uordblks + books.hblkhd;
 }
 
+static atomic_uint_least64_t trim_count, longest_trim_ns; /* read by mr_mem_trims(), any thread */
+
 void mr_mem_trim(void)
 {
+    const int64_t began = mr_clock_ns();
     malloc_trim(0);
+    const uint64_t took = (uint64_t)(mr_clock_ns() - began);
+    uint64_t longest = atomic_load(&longest_trim_ns);
+    while (took > longest && !atomic_compare_exchange_weak(&longest_trim_ns, &longest, took))
+        ;
+    atomic_fetch_add(&trim_count, 1);
+}
+
+void mr_mem_trims(uint64_t *out_count, uint64_t *out_longest_ns)
+{
+    *out_count = atomic_load(&trim_count);
+    *out_longest_ns = atomic_load(&longest_trim_ns);
 }
 
 void mr_mem_fail_at(uint64_t nth)

@@ -50,6 +50,8 @@ uint64_t mr_mem_heap_bytes(void);
 
 /* Returns free pages of the C library's heap to the system. */
 void mr_mem_trim(void);
+/* How often that was done, and the longest time that it took. */
+void mr_mem_trims(uint64_t *out_count, uint64_t *out_longest_ns);
 
 /* For tests: the allocation number `nth` from now (1 = next) of this process fails, once; 0 =
  * never. mr_mem_failed() says whether it has happened. */

@@ -128,6 +128,7 @@ static mr_code quarantine(mr_collector *c, mr_job *job, mr_reject *reject, mr_er
     c->ledger->rejected++;
     c->ledger->by_reason[reject->reason]++;
     atomic_fetch_add_explicit(&c->config->view->by_reason[reject->reason], 1, memory_order_relaxed);
+    atomic_store_explicit(&c->config->view->rejected, c->ledger->rejected, memory_order_relaxed);
     reject->record += job->record_base + 1;
     if (job->attempts > 0) reject->attempts = job->attempts + 1;
     if (job->bytes.len > 0 && !job->unplaced) { /* else: no lines, no bytes */

@@ -340,6 +340,8 @@ static mr_code load_root_key(const loader *l, const mr_node_entry *e, mr_error *
     if (mr_slice_is(e->key, "destinations"))
         return load_only_end(l, &l->config->destination, e, err);
     if (is_shared_section(e->key)) return add_shared(l, e, err);
+    if (mr_slice_is(e->key, "alerts"))
+        return mr_alerts_from_tree(&l->config->alerts, l->tree, e->value, l->config->arena, err);
     if (mr_slice_is(e->key, "schema") && e->value->kind != MR_NODE_SCALAR)
         return mr_declared_from_tree(&l->config->declared, l->tree, e->value, l->config->arena,
                                      err);

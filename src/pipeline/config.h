@@ -20,6 +20,7 @@
 
 #include "core/log.h"
 #include "core/tree.h"
+#include "pipeline/alert.h"
 #include "pipeline/declared.h"
 #include "pipeline/drift_policy.h"
 #include "pipeline/endpoint.h"
@@ -197,6 +198,7 @@ typedef struct mr_pipeline_config {
     uint64_t limit;         /* records; 0 = all */
     double sample;          /* share of the records that is taken, 0 to 1 */
     uint64_t sample_seed;
+    mr_alerts alerts;
     const char *schema_text; /* of --schema: a file, or name=type,... */
     mr_declared declared;    /* of `schema`; after mr_config_finish() of --schema, if given */
     mr_infer_choice infer;

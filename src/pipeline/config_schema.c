@@ -14,207 +14,7 @@
 #include <stdio.h>
 
 #include "connector/connectors.h"
-#include "core/json.h"
-#include "core/number.h"
-#include "pipeline/config.h"
-
-#define NAME_BYTES 128
-
-/* ---- small pieces ---- */
-
-static void key_text(mr_json_out *json, const char *key, const char *text)
-{
-    mr_json_key(json, key);
-    mr_json_text(json, mr_slice_text(text));
-}
-
-static void ref(mr_json_out *json, const char *name)
-{
-    char path[NAME_BYTES + 16];
-    snprintf(path, sizeof path, "#/$defs/%s", name);
-    key_text(json, "$ref", path);
-}
-
-static void ref_object(mr_json_out *json, const char *name)
-{
-    mr_json_open(json, '{');
-    ref(json, name);
-    mr_json_close(json, '}');
-}
-
-/* A name, and again with '-' where it holds '_', for they are the same. */
-static void put_name(mr_json_out *json, mr_slice name)
-{
-    char dashed[NAME_BYTES];
-    size_t len = 0;
-    bool differs = false;
-    mr_json_text(json, name);
-    for (; len < name.len && len < sizeof dashed; len++) {
-        dashed[len] = name.ptr[len] == '_' ? '-' : name.ptr[len];
-        differs = differs || dashed[len] != name.ptr[len];
-    }
-    if (differs) mr_json_text(json, mr_slice_of(dashed, len));
-}
-
-/* ---- values ---- */
-
-static const char value_defs[] =
-    "\"variable\":{\"type\":\"string\",\"pattern\":\"\\\\$\\\\{\"},"
-    "\"text\":{\"type\":[\"string\",\"number\",\"boolean\",\"null\"]},"
-    "\"boolean\":{\"anyOf\":[{\"type\":[\"boolean\",\"null\"]},{\"enum\":[0,1]},"
-    "{\"type\":\"string\",\"pattern\":\"^([Tt][Rr][Uu][Ee]|[Ff][Aa][Ll][Ss][Ee]|[Yy][Ee][Ss]|[Nn]["
-    "Oo]|"
-    "[Oo][Nn]|[Oo][Ff][Ff]|0|1)$\"},{\"$ref\":\"#/$defs/variable\"}]},"
-    "\"whole\":{\"anyOf\":[{\"type\":[\"integer\",\"null\"]},{\"type\":\"string\",\"pattern\":"
-    "\"^-?[0-9]+$\"},{\"$ref\":\"#/$defs/variable\"}]},"
-    "\"number\":{\"anyOf\":[{\"type\":[\"number\",\"null\"]},{\"type\":\"string\",\"pattern\":"
-    "\"^-?[0-9.]+([eE][-+]?[0-9]+)?$\"},{\"$ref\":\"#/$defs/variable\"}]},"
-    "\"duration\":{\"anyOf\":[{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"description\":"
-    "\"nanoseconds\"},{\"type\":\"string\",\"pattern\":"
-    "\"^([0-9]+|([0-9]+(\\\\.[0-9]+)?(d|h|m|s|ms|us|\\u00b5s|\\u03bcs|ns))+)$\"},"
-    "{\"$ref\":\"#/$defs/variable\"}]},"
-    "\"size\":{\"anyOf\":[{\"type\":[\"integer\",\"null\"],\"minimum\":0,\"description\":\"bytes\"}"
-    ","
-    "{\"type\":\"string\",\"pattern\":\"^[0-9]+(\\\\.[0-9]+)? "
-    "?([bB]|[kKmMgGtTpP]([iI]?[bB]?))?$\"},"
-    "{\"$ref\":\"#/$defs/variable\"}]},"
-    "\"list\":{\"anyOf\":[{\"$ref\":\"#/$defs/text\"},{\"type\":\"array\",\"items\":"
-    "{\"type\":[\"string\",\"number\",\"boolean\"]}}]},"
-    "\"map\":{\"anyOf\":[{\"type\":[\"string\",\"null\"]},{\"type\":\"object\","
-    "\"additionalProperties\":{\"type\":[\"string\",\"number\",\"boolean\"]}}]}";
-
-static const char *def_of(const mr_option *option)
-{
-    switch (option->type) {
-    case MR_OPTION_BOOL: return "boolean";
-    case MR_OPTION_I64:
-    case MR_OPTION_U32:
-    case MR_OPTION_U64: return "whole";
-    case MR_OPTION_F64: return "number";
-    case MR_OPTION_DURATION_NS: return "duration";
-    case MR_OPTION_SIZE_BYTES: return "size";
-    case MR_OPTION_LIST: return "list";
-    case MR_OPTION_MAP: return "map";
-    case MR_OPTION_TEXT:
-    case MR_OPTION_CHAR:
-    case MR_OPTION_ENUM:
-    case MR_OPTION_PARSED: return "text";
-    }
-    return "text";
-}
-
-/* The schema's bounds hold for numbers only and leave texts alone, so they may stand beside. */
-static void put_range(mr_json_out *json, const mr_option *option)
-{
-    const bool counts = option->type == MR_OPTION_U32 || option->type == MR_OPTION_U64 ||
-                        option->type == MR_OPTION_I64 || option->type == MR_OPTION_F64 ||
-                        option->type == MR_OPTION_DURATION_NS ||
-                        option->type == MR_OPTION_SIZE_BYTES;
-    if (!counts) return;
-    const bool has = option->range.min != 0 || option->range.max != 0;
-    const bool is_unsigned = option->type == MR_OPTION_U32 || option->type == MR_OPTION_U64;
-    if (has || is_unsigned) mr_json_key(json, "minimum"), mr_json_i64(json, option->range.min);
-    if (has && option->range.max != INT64_MAX)
-        mr_json_key(json, "maximum"), mr_json_i64(json, option->range.max);
-}
-
-static void put_choices(mr_json_out *json, const mr_option *option)
-{
-    mr_json_key(json, "anyOf");
-    mr_json_open(json, '[');
-    mr_json_open(json, '{');
-    mr_json_key(json, "enum");
-    mr_json_open(json, '[');
-    for (const mr_option_choice *c = option->choices; c->name != NULL; c++) {
-        put_name(json, mr_slice_text(c->name));
-        const bool no = strcmp(c->name, "off") == 0; /* as YAML 1.1 reads it */
-        if (no || strcmp(c->name, "false") == 0) mr_json_bool(json, false);
-        if (strcmp(c->name, "true") == 0) mr_json_bool(json, true);
-    }
-    mr_json_null(json);
-    mr_json_close(json, ']');
-    mr_json_close(json, '}');
-    ref_object(json, "variable");
-    mr_json_close(json, ']');
-}
-
-/* The ways to write the fallback of an option. */
-static void put_spellings(mr_json_out *json, const mr_option *option)
-{
-    static const char *const yes[] = {"yes", "on", "1"}, *const no[] = {"no", "off", "0"};
-    uint64_t number = 0;
-    mr_json_null(json);
-    if (option->fallback == NULL) return;
-    mr_json_text(json, mr_slice_text(option->fallback));
-    if (mr_parse_u64(mr_slice_text(option->fallback), &number)) mr_json_u64(json, number);
-    if (option->type != MR_OPTION_BOOL) return;
-    const bool value = strcmp(option->fallback, "true") == 0;
-    mr_json_bool(json, value);
-    mr_json_u64(json, value);
-    for (size_t i = 0; i < MR_COUNT_OF(yes); i++)
-        mr_json_text(json, mr_slice_text(value ? yes[i] : no[i]));
-}
-
-/* What is not built yet may hold its default, or nothing. */
-static void put_refused(mr_json_out *json, const mr_option *option)
-{
-    mr_json_key(json, "anyOf");
-    mr_json_open(json, '[');
-    mr_json_open(json, '{');
-    mr_json_key(json, "enum");
-    mr_json_open(json, '[');
-    put_spellings(json, option);
-    mr_json_close(json, ']');
-    mr_json_close(json, '}');
-    mr_json_raw(json, MR_SLICE("{\"type\":[\"array\",\"object\"],\"maxItems\":0,"
-                               "\"maxProperties\":0}"));
-    mr_json_close(json, ']');
-}
-
-/* Help, what the value must look like where the schema cannot say it, and the note. */
-static void describe(const mr_option *option, char *out, size_t size)
-{
-    char expects[256] = "";
-    const bool has_grammar = option->type == MR_OPTION_PARSED || option->type == MR_OPTION_CHAR;
-    const char *const status = (option->flags & MR_OPTION_REFUSED) != 0   ? "; not supported yet: "
-                               : (option->flags & MR_OPTION_IGNORED) != 0 ? "; no effect: "
-                               : (option->flags & MR_OPTION_DEPRECATED) != 0 ? "; deprecated: "
-                                                                             : "";
-    if (has_grammar) mr_option_expects(option, expects, sizeof expects);
-    snprintf(out, size, "%s%s%s%s%s", option->help != NULL ? option->help : "",
-             has_grammar ? "; " : "", expects, status, *status != 0 ? option->note : "");
-}
-
-static void put_default(mr_json_out *json, const mr_option *option)
-{
-    uint64_t number;
-    const char *const text = option->fallback;
-    if (text == NULL || (option->flags & MR_OPTION_SECRET) != 0) return;
-    mr_json_key(json, "default");
-    if (option->type == MR_OPTION_BOOL)
-        mr_json_bool(json, strcmp(text, "true") == 0);
-    else if (mr_parse_u64(mr_slice_text(text), &number))
-        mr_json_u64(json, number);
-    else
-        mr_json_text(json, mr_slice_text(text));
-}
-
-static void put_value(mr_json_out *json, const mr_option *option)
-{
-    const bool refused = (option->flags & MR_OPTION_REFUSED) != 0;
-    char text[1024];
-    describe(option, text, sizeof text);
-    key_text(json, "description", text);
-    put_default(json, option);
-    if (refused) {
-        put_refused(json, option);
-    } else if (option->type == MR_OPTION_ENUM) {
-        put_choices(json, option);
-    } else {
-        ref(json, def_of(option));
-        put_range(json, option);
-    }
-}
+#include "pipeline/config_schema_internal.h"
 
 /* ---- tables of dotted names ---- */
 
@@ -239,12 +39,6 @@ static bool next_name(const mr_option *option, const char **rest, bool *begun, m
     *out = mr_slice_text(option->name);
     return true;
 }
-
-typedef struct walk {
-    mr_json_out *json;
-    const mr_option *table;
-    bool in_end; /* the sections that may stand inside an end, not the whole file */
-} walk;
 
 typedef struct child {
     mr_slice name;
@@ -284,9 +78,7 @@ static bool seen_before(const mr_option *table, const mr_option *at, unsigned nu
     return false;
 }
 
-static void put_properties(const walk *w, mr_slice prefix);
-
-static void put_section(const walk *w, mr_slice prefix, mr_slice name)
+static void put_section(const schema_walk *w, mr_slice prefix, mr_slice name)
 {
     char longer[NAME_BYTES];
     const int len =
@@ -296,29 +88,29 @@ static void put_section(const walk *w, mr_slice prefix, mr_slice name)
     mr_json_key(w->json, "additionalProperties"), mr_json_bool(w->json, false);
     mr_json_key(w->json, "properties");
     mr_json_open(w->json, '{');
-    put_properties(w, mr_slice_of(longer, (size_t)len));
+    schema_put_properties(w, mr_slice_of(longer, (size_t)len));
     mr_json_close(w->json, '}');
 }
 
 /* Ends by name, of an application file. */
-static bool put_named_ends(const walk *w, mr_slice name)
+static bool put_named_ends(const schema_walk *w, mr_slice name)
 {
     const bool sources = mr_slice_is(name, "sources");
     if (!sources && !mr_slice_is(name, "destinations")) return false;
-    key_text(w->json, "description", "of an application file: ends by name");
+    schema_key_text(w->json, "description", "of an application file: ends by name");
     mr_json_key(w->json, "type"), mr_json_raw(w->json, MR_SLICE("[\"object\",\"null\"]"));
     mr_json_key(w->json, "additionalProperties");
-    ref_object(w->json, sources ? "source" : "destination");
+    schema_ref_object(w->json, sources ? "source" : "destination");
     return true;
 }
 
 /* Keys whose grammar is more than an option table says. */
-static bool put_free(const walk *w, mr_slice name)
+static bool put_free(const schema_walk *w, mr_slice name)
 {
     const bool steps = mr_slice_is(name, "transforms");
     if (w->table != mr_config_table || (!steps && !mr_slice_is(name, "schema"))) return false;
     const mr_option *const option = mr_option_find(w->table, name);
-    key_text(w->json, "description", option->help);
+    schema_key_text(w->json, "description", option->help);
     if (!steps) return true;
     mr_json_key(w->json, "type"), mr_json_raw(w->json, MR_SLICE("[\"array\",\"null\"]"));
     mr_json_key(w->json, "items");
@@ -327,7 +119,7 @@ static bool put_free(const walk *w, mr_slice name)
 }
 
 /* Options of the end's connector, which stand under another name there. */
-static bool put_credentials(const walk *w, mr_slice prefix, mr_slice name)
+static bool put_credentials(const schema_walk *w, mr_slice prefix, mr_slice name)
 {
     if (!w->in_end || !mr_slice_is(prefix, "security.")) return false;
     if (!mr_slice_is(name, "credentials") && !mr_slice_is(name, "auth")) return false;
@@ -335,13 +127,13 @@ static bool put_credentials(const walk *w, mr_slice prefix, mr_slice name)
     return true;
 }
 
-static void put_option_or_section(const walk *w, mr_slice prefix, const child *what)
+static void put_option_or_section(const schema_walk *w, mr_slice prefix, const child *what)
 {
     mr_json_out *const json = w->json;
     mr_json_key(json, "anyOf"); /* circuit_breaker: true, or a mapping */
     mr_json_open(json, '[');
     mr_json_open(json, '{');
-    put_value(json, what->option);
+    schema_put_value(json, what->option);
     mr_json_close(json, '}');
     mr_json_open(json, '{');
     put_section(w, prefix, what->name);
@@ -349,7 +141,7 @@ static void put_option_or_section(const walk *w, mr_slice prefix, const child *w
     mr_json_close(json, ']');
 }
 
-static void put_child(const walk *w, mr_slice prefix, const child *what)
+static void put_child(const schema_walk *w, mr_slice prefix, const child *what)
 {
     char key[NAME_BYTES];
     const bool at_top = prefix.len == 0;
@@ -358,28 +150,30 @@ static void put_child(const walk *w, mr_slice prefix, const child *what)
     mr_json_open(w->json, '{');
     if (at_top && w->table == mr_config_table && put_named_ends(w, what->name))
         ;
-    else if (put_credentials(w, prefix, what->name) || (at_top && put_free(w, what->name)))
+    else if (put_credentials(w, prefix, what->name) ||
+             (at_top && (put_free(w, what->name) || schema_put_alerts(w, what->name))))
         ;
     else if (what->option != NULL && what->is_section && !(at_top && w->in_end))
         put_option_or_section(w, prefix, what);
     else if (what->option != NULL && !what->is_section)
-        put_value(w->json, what->option);
+        schema_put_value(w->json, what->option);
     else
         put_section(w, prefix, what->name);
     mr_json_close(w->json, '}');
 }
 
 /* Inside an end only mappings are run-wide keys; anything else is an option of the connector. */
-static bool has_place(const walk *w, mr_slice prefix, const child *what)
+static bool has_place(const schema_walk *w, mr_slice prefix, const child *what)
 {
     if (!w->in_end || prefix.len > 0) return true;
     if (mr_slice_is(what->name, "sources") || mr_slice_is(what->name, "destinations")) return false;
     if (mr_slice_is(what->name, "auth")) return false; /* the end's own */
+    if (mr_slice_is(what->name, "transforms")) return true;
     return what->is_section || what->option->type == MR_OPTION_MAP;
 }
 
 /* Recursion is as deep as names have dots. */
-static void put_properties(const walk *w, mr_slice prefix)
+void schema_put_properties(const schema_walk *w, mr_slice prefix)
 {
     for (const mr_option *option = w->table; option->name != NULL; option++) {
         const char *rest = NULL;
@@ -422,8 +216,8 @@ static void put_secret_file(mr_json_out *json, const mr_option *option)
     snprintf(key, sizeof key, "%s_file", option->name);
     mr_json_key(json, key);
     mr_json_open(json, '{');
-    key_text(json, "description", "a file that holds it");
-    ref(json, "text");
+    schema_key_text(json, "description", "a file that holds it");
+    schema_ref(json, "text");
     mr_json_close(json, '}');
 }
 
@@ -437,7 +231,7 @@ static void put_keys_def(mr_json_out *json, const end *e)
     mr_json_key(json, "properties");
     mr_json_open(json, '{');
     if (e->options != NULL) {
-        put_properties(&(walk){json, e->options, false}, MR_SLICE(""));
+        schema_put_properties(&(schema_walk){json, e->options, false}, MR_SLICE(""));
         for (const mr_option *option = e->options; option->name != NULL; option++)
             put_secret_file(json, option);
     }
@@ -450,9 +244,9 @@ static void put_names_of(mr_json_out *json, const char *connector)
     for (const mr_connector_name *c = mr_connector_names; c->name != NULL; c++) {
         if (strcmp(c->name, connector) != 0) continue;
         const char *rest = c->aliases;
-        put_name(json, mr_slice_text(c->name));
+        schema_put_name(json, mr_slice_text(c->name));
         for (mr_slice alias; mr_option_next_alias(&rest, &alias);)
-            put_name(json, alias);
+            schema_put_name(json, alias);
     }
 }
 
@@ -487,7 +281,7 @@ static void put_nested_options(mr_json_out *json, const char *keys_def)
         mr_json_key(json, names[i]);
         mr_json_open(json, '{');
         mr_json_key(json, "type"), mr_json_raw(json, MR_SLICE("[\"object\",\"null\"]"));
-        ref(json, keys_def);
+        schema_ref(json, keys_def);
         if (strcmp(names[i], "auth") == 0) {
             mr_json_key(json, "properties");
             mr_json_raw(json, MR_SLICE("{\"type\":{\"$ref\":\"#/$defs/text\"}}"));
@@ -518,7 +312,7 @@ static void put_branch(mr_json_out *json, const end *e)
     mr_json_close(json, '}');
     mr_json_key(json, "then");
     mr_json_open(json, '{');
-    ref(json, keys);
+    schema_ref(json, keys);
     put_nested_options(json, keys);
     mr_json_close(json, '}');
     mr_json_close(json, '}');
@@ -540,7 +334,7 @@ static void put_untyped(mr_json_out *json, const char *role)
         char keys[NAME_BYTES];
         snprintf(keys, sizeof keys, "%s_%s_keys", e.name, role);
         mr_json_open(json, '{');
-        ref(json, keys);
+        schema_ref(json, keys);
         put_nested_options(json, keys);
         mr_json_close(json, '}');
     }
@@ -553,7 +347,7 @@ static void put_type(mr_json_out *json, const char *key, const char *role)
 {
     mr_json_key(json, key);
     mr_json_open(json, '{');
-    key_text(json, "description", "the connector");
+    schema_key_text(json, "description", "the connector");
     mr_json_key(json, "enum");
     mr_json_open(json, '[');
     end e;
@@ -570,19 +364,19 @@ static void put_mapping_def(mr_json_out *json, const char *role)
     snprintf(name, sizeof name, "%s_mapping", role);
     mr_json_key(json, name);
     mr_json_open(json, '{');
-    key_text(json, "type", "object");
+    schema_key_text(json, "type", "object");
     mr_json_key(json, "properties");
     mr_json_open(json, '{');
     put_type(json, "type", role);
     put_type(json, "connector", role);
     for (size_t i = 0; i < MR_COUNT_OF(texts); i++) {
         mr_json_key(json, texts[i]);
-        ref_object(json, "text");
+        schema_ref_object(json, "text");
     }
-    mr_json_key(json, "csv"), ref_object(json, "csv_section");
-    mr_json_key(json, "json"), ref_object(json, "json_section");
+    mr_json_key(json, "csv"), schema_ref_object(json, "csv_section");
+    mr_json_key(json, "json"), schema_ref_object(json, "json_section");
     mr_json_key(json, "auth"), mr_json_raw(json, MR_SLICE("{\"type\":[\"object\",\"null\"]}"));
-    put_properties(&(walk){json, mr_config_table, true}, MR_SLICE(""));
+    schema_put_properties(&(schema_walk){json, mr_config_table, true}, MR_SLICE(""));
     mr_json_close(json, '}');
     mr_json_key(json, "allOf");
     mr_json_open(json, '[');
@@ -606,9 +400,9 @@ static void put_shared_def(mr_json_out *json, const char *connector)
     mr_json_key(json, "anyOf");
     mr_json_open(json, '[');
     snprintf(name, sizeof name, "%s_source_keys", connector);
-    ref_object(json, name);
+    schema_ref_object(json, name);
     snprintf(name, sizeof name, "%s_destination_keys", connector);
-    ref_object(json, name);
+    schema_ref_object(json, name);
     mr_json_close(json, ']');
     mr_json_key(json, "unevaluatedProperties"), mr_json_bool(json, false);
     mr_json_close(json, '}');
@@ -620,13 +414,14 @@ static void put_end_def(mr_json_out *json, const char *role)
     snprintf(mapping, sizeof mapping, "%s_mapping", role);
     mr_json_key(json, role);
     mr_json_open(json, '{');
-    key_text(json, "description",
-             "an endpoint as on the command line (orders.csv, connector:path?key=value), or a "
-             "mapping");
+    schema_key_text(
+        json, "description",
+        "an endpoint as on the command line (orders.csv, connector:path?key=value), or a "
+        "mapping");
     mr_json_key(json, "anyOf");
     mr_json_open(json, '[');
     mr_json_raw(json, MR_SLICE("{\"type\":[\"string\",\"null\"]}"));
-    ref_object(json, mapping);
+    schema_ref_object(json, mapping);
     mr_json_close(json, ']');
     mr_json_close(json, '}');
 }
@@ -638,7 +433,7 @@ static void put_defs(mr_json_out *json)
     static const char *const roles[] = {"source", "destination"};
     mr_json_key(json, "$defs");
     mr_json_open(json, '{');
-    mr_json_raw(json, MR_SLICE(value_defs));
+    mr_json_raw(json, mr_slice_text(schema_value_defs));
     for (size_t r = 0; r < MR_COUNT_OF(roles); r++) {
         end e;
         for (size_t i = 0; end_at(roles[r], i, &e); i++)
@@ -646,6 +441,7 @@ static void put_defs(mr_json_out *json)
         put_end_def(json, roles[r]);
         put_mapping_def(json, roles[r]);
     }
+    schema_put_alert_defs(json);
     put_shared_def(json, "csv");
     put_shared_def(json, "json");
     mr_json_close(json, '}');
@@ -655,17 +451,17 @@ mr_code mr_config_schema_print(mr_buffer *out, mr_error *err)
 {
     mr_json_out json = {.out = out};
     mr_json_open(&json, '{');
-    key_text(&json, "$schema", "https://json-schema.org/draft/2020-12/schema");
-    key_text(&json, "title", "a pipeline of millrace " MR_VERSION);
-    key_text(&json, "type", "object");
+    schema_key_text(&json, "$schema", "https://json-schema.org/draft/2020-12/schema");
+    schema_key_text(&json, "title", "a pipeline of millrace " MR_VERSION);
+    schema_key_text(&json, "type", "object");
     mr_json_key(&json, "additionalProperties"), mr_json_bool(&json, false);
     mr_json_key(&json, "properties");
     mr_json_open(&json, '{');
-    mr_json_key(&json, "source"), ref_object(&json, "source");
-    mr_json_key(&json, "destination"), ref_object(&json, "destination");
-    mr_json_key(&json, "csv"), ref_object(&json, "csv_section");
-    mr_json_key(&json, "json"), ref_object(&json, "json_section");
-    put_properties(&(walk){&json, mr_config_table, false}, MR_SLICE(""));
+    mr_json_key(&json, "source"), schema_ref_object(&json, "source");
+    mr_json_key(&json, "destination"), schema_ref_object(&json, "destination");
+    mr_json_key(&json, "csv"), schema_ref_object(&json, "csv_section");
+    mr_json_key(&json, "json"), schema_ref_object(&json, "json_section");
+    schema_put_properties(&(schema_walk){&json, mr_config_table, false}, MR_SLICE(""));
     mr_json_close(&json, '}');
     put_defs(&json);
     mr_json_close(&json, '}');

@@ -334,7 +334,7 @@ const mr_option mr_config_table[] = {
     {.name = "drift.history", .aliases = "schema_evolution.history", .type = MR_OPTION_TEXT, AT(drift.history), .help = "file of schemas and their changes; without it <destination>.schema.jsonl"},
     {.name = "drift.batch_size_for_inference", .aliases = "schema_evolution.batch_size_for_inference", .type = MR_OPTION_U64, .fallback = "100", IGNORED("types come from every value, or as infer says"), .help = "records that decide about types"},
     {.name = "drift.schema_check_interval", .aliases = "schema_evolution.schema_check_interval", .type = MR_OPTION_DURATION_NS, .fallback = "5m", IGNORED("every batch is checked"), .help = "time between looks at the schema"},
-    {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("alerts are " LATER), .help = "conditions to report"},
+    {.name = "alerts", .type = MR_OPTION_LIST, REFUSED("it stands at the top of a file"), .help = "conditions to report: a list of mappings, names of shipped ones, or default; see docs/reliability.md"},
 
     {.name = "server.host", .type = MR_OPTION_TEXT, .fallback = "127.0.0.1", IGNORED("a run listens on loopback, and only for metrics"), .help = "of an application file"},
     {.name = "server.port", .type = MR_OPTION_U32, .fallback = "8080", .range = {1, 65535}, IGNORED("a run listens only for metrics"), .help = "of an application file"},

@@ -225,6 +225,33 @@ static mr_code emit_limited(const mr_monitor *m, mr_metrics_sink *sink, mr_error
     return emit_guards(m, sink, offsetof(mr_guard_stats, limited_ns), err);
 }
 
+/* --- alerts
+ * ----------------------------------------------------------------------------------------- */
+
+static mr_code emit_alerts(const mr_monitor *m, mr_metrics_sink *sink, bool fired, mr_error *err)
+{
+    const mr_alerts *const alerts = &m->run->config->alerts;
+    for (uint32_t i = 0; i < alerts->count; i++) {
+        const mr_slice labels[4] = {
+            m->labels[0], m->labels[1], mr_slice_text(alerts->items[i].name),
+            mr_slice_text(mr_alert_severity_name(alerts->items[i].severity))};
+        const uint64_t value =
+            fired ? load(&m->alerts->fired[i]) : atomic_load(&m->alerts->firing[i]);
+        MR_TRY(mr_metrics_emit_u64(sink, labels, value, err));
+    }
+    return MR_OK;
+}
+
+static mr_code emit_firing(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_alerts(m, sink, false, err);
+}
+
+static mr_code emit_fired(const mr_monitor *m, mr_metrics_sink *sink, mr_error *err)
+{
+    return emit_alerts(m, sink, true, err);
+}
+
 /* --- the store
  * --------------------------------------------------------------------------------------- */
 
@@ -567,6 +594,20 @@ static const family families[] = {
      {0},
      0,
      false},
+    {"millrace_alert_firing",
+     "1 while an alert fires.",
+     MR_METRIC_GAUGE,
+     emit_firing,
+     {"alert", "severity"},
+     0,
+     false},
+    {"millrace_alerts_fired_total",
+     "Times that an alert has fired.",
+     MR_METRIC_COUNTER,
+     emit_fired,
+     {"alert", "severity"},
+     0,
+     false},
     {"millrace_store_bytes",
      "Memory the record store holds.",
      MR_METRIC_GAUGE,
@@ -707,10 +748,12 @@ static mr_code serve(mr_monitor *m, mr_slice address, mr_error *err)
     return mr_http_server_start(m->server, err);
 }
 
-mr_code mr_monitor_open(mr_monitor *m, mr_run *run, mr_slice address, mr_error *err)
+mr_code mr_monitor_open(mr_monitor *m, mr_run *run, const mr_alert_watch *alerts, mr_slice address,
+                        mr_error *err)
 {
     memset(m, 0, sizeof *m);
     m->run = run;
+    m->alerts = alerts;
     m->labels[0] = mr_slice_text(run->source->name);
     m->labels[1] = mr_slice_text(run->destination->name);
     MR_TRY(mr_metrics_open(NULL, &m->metrics, err));

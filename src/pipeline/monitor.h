@@ -11,10 +11,12 @@
 #define MR_PIPELINE_MONITOR_H
 
 #include "http/admin.h"
+#include "pipeline/alert_watch.h"
 #include "pipeline/run.h"
 
 typedef struct mr_monitor {
-    mr_run *run; /* borrowed */
+    mr_run *run;                  /* borrowed */
+    const mr_alert_watch *alerts; /* borrowed */
     mr_metrics *metrics;
     mr_admin admin;
     mr_http_route routes[MR_ADMIN_ROUTES];
@@ -22,9 +24,9 @@ typedef struct mr_monitor {
     mr_slice labels[2]; /* source, destination */
 } mr_monitor;
 
-/* Listens on `address` and serves until closed. `run` must be open. */
-MR_NODISCARD mr_code mr_monitor_open(mr_monitor *monitor, mr_run *run, mr_slice address,
-                                     mr_error *err);
+/* Listens on `address` and serves until closed. `run` and `alerts` must be open. */
+MR_NODISCARD mr_code mr_monitor_open(mr_monitor *monitor, mr_run *run, const mr_alert_watch *alerts,
+                                     mr_slice address, mr_error *err);
 /* "127.0.0.1:9090" as bound. */
 const char *mr_monitor_address(const mr_monitor *monitor);
 /* Harmless on a zeroed monitor. */

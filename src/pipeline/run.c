@@ -348,6 +348,12 @@ void mr_run_cancel(mr_run *run)
     atomic_store(&run->stop, true);
 }
 
+void mr_run_stop(mr_run *run, const char *name)
+{
+    atomic_store(&run->stopped_by, name);
+    mr_run_cancel(run);
+}
+
 void mr_run_close(mr_run *run)
 {
     mr_run_leave(run);
@@ -919,6 +925,9 @@ void mr_run_execute(mr_run *run, mr_report *report)
         end = atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_TIMEOUT;
     end = mr_run_settle(run, end, &report->ledger, &report->error);
     if (end == MR_END_DONE) report->error = (mr_error){0};
+    if (end == MR_END_CANCELLED && atomic_load(&run->stopped_by) != NULL)
+        mr_fail(&report->error, MR_ERR_CLOSED, "stopped by the alert '%s'",
+                atomic_load(&run->stopped_by));
     tell_dropped(run);
     mr_run_fill_report(run, end, report);
 }

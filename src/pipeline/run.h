@@ -67,6 +67,7 @@ typedef struct mr_run {
     bool is_settled; /* published */
     bool is_kept;    /* left for a later run */
     atomic_bool stop, cancelled;
+    _Atomic(const char *) stopped_by; /* the alert that ended the run; NULL = none */
     mr_engine_view view;
     mr_progress progress;
     int64_t begun_ns;
@@ -101,6 +102,8 @@ void mr_run_execute(mr_run *run, mr_report *report);
 
 /* Asks a run to stop; async-signal-safe. */
 void mr_run_cancel(mr_run *run);
+/* The same on behalf of the alert `name`, which lives as long as the run: it has failed then. */
+void mr_run_stop(mr_run *run, const char *name);
 
 /* The store's figures, not older than a tick; false when records do not pass through it. Any
  * thread. */

@@ -131,7 +131,7 @@ static int exit_code(const mr_run *run, mr_end end, const mr_report *report)
     case MR_END_FAILED: return report->error.code == MR_ERR_USAGE ? 2 : 1;
     case MR_END_REJECTS: return 4;
     case MR_END_TIMEOUT: return 5;
-    case MR_END_CANCELLED: return 130;
+    case MR_END_CANCELLED: return atomic_load(&run->stopped_by) != NULL ? 1 : 130;
     }
     return 1;
 }
@@ -148,9 +148,13 @@ static const char *status_of(mr_end end, const mr_ledger *ledger)
     return "failed";
 }
 
-static void report_store(const mr_run *run, mr_report *report)
+static void report_store(mr_run *run, mr_report *report)
 {
     const mr_store_stats *stats = &run->hold.stats;
+    pthread_mutex_lock(&run->shared_lock);
+    run->shared_stats = *stats;
+    run->has_shared_stats = true;
+    pthread_mutex_unlock(&run->shared_lock);
     const double records = stats->records > 0 ? (double)stats->records : 1;
     report->store_mode = mr_store_mode_name(stats->configured);
     report->store_bytes_per_record = stats->bytes_per_record;

@@ -99,7 +99,7 @@ def has_key(node, names):
 def leaves(node, path=()):
     """(path, schema) of each run-wide key, sections opened."""
     for name, inner in node.get("properties", {}).items():
-        if path == () and name in ("source", "destination", "csv", "json", "sources", "destinations"):
+        if path == () and name in ("source", "destination", "csv", "json", "sources", "destinations", "transforms"):
             continue
         sections = [part for part in [inner] + inner.get("anyOf", []) if "properties" in part]
         if not sections or len(inner.get("anyOf", [])) > 1:
@@ -160,6 +160,33 @@ def the_schema_and_the_program_agree():
     same(different, [], "the program takes what the schema does not")
 
 
+@test
+def every_step_of_the_documents_validates():
+    """docs/transforms.md shows lists of steps without ends."""
+    check = validator()
+    count = 0
+    for path in pathlib.Path(SOURCE).glob("docs/**/*.md"):
+        for block in re.findall(r"```yaml\n(.*?)```", path.read_text(), re.S):
+            document = yaml.safe_load(block)
+            if not isinstance(document, dict) or "transforms" not in document:
+                continue
+            document = {"source": "in.csv", "destination": "out.jsonl", "transforms": document["transforms"]}
+            same([fault.message[:300] for fault in check.iter_errors(document)], [], str(path), block)
+            count += len(document["transforms"])
+    expect(count >= 4, count)
+    write("in.csv", "a,b,c\n1,2,3\n")
+    right = [{"filter": ".a > 0"}, {"map": {"d": ".a + 1"}}, {"set": "e = .a"}, {"map": ["f = .b", "g = .c"]}, {"drop": "g"},
+             {"rename": {"f": "h"}}, {"cast": {"d": "decimal"}}, {"flatten": {"columns": ["a"], "separator": "_", "depth": 1}},
+             {"explode": "c"}, {"dedupe": {"by": ["a"], "window": 10, "memory": "1MiB"}},
+             {"mask": {"columns": ["b"], "method": "keep_last", "keep": 1}}, {"select": ["a", "b", "d"]},
+             {"aggregate": {"by": "a", "values": {"n": "count()"}, "max_groups": 10}}]
+    document = {"source": "in.csv", "destination": "out.jsonl", "transforms": right}
+    same([fault.message[:300] for fault in check.iter_errors(document)], [])
+    same(verdict(document).code, 0)
+    for wrong in ([{"filtr": ".a"}], [{"filter": ".a", "drop": "b"}], [{"mask": {"colums": ["a"]}}], ["filter"], {"filter": ".a"}):
+        expect(not check.is_valid({"transforms": wrong}), wrong)
+
+
 # --- the examples
 
 
@@ -170,6 +197,8 @@ def examples_run():
     for name, records in ends.items():
         result = run("run", EXAMPLES / (name + ".yaml"), "--summary", "json")
         same(result.summary()["written"], records, name)
+    run("run", EXAMPLES / "transforms.yaml")
+    same(read("north.csv").splitlines()[0], b"state,high_north,airports,northernmost")
     result = run("run", EXAMPLES / "standard-streams.yaml", stdin=b"a,b\n1,x\n2,y\n")
     same(result.out, b'{"a":1,"b":"x"}\n{"a":2,"b":"y"}\n')
     run("run", "-s", EXAMPLES / "nebula/source.json", "-d", EXAMPLES / "nebula/destination.json", "--system-flags",
@@ -178,7 +207,7 @@ def examples_run():
     named = {path.name for path in EXAMPLES.glob("*.yaml")}
     for name in named:
         expect("(%s)" % name in (EXAMPLES / "README.md").read_text(), name)
-    same(named, {n + ".yaml" for n in list(ends) + ["standard-streams", "to-store", "from-store"]})
+    same(named, {n + ".yaml" for n in list(ends) + ["transforms", "standard-streams", "to-store", "from-store"]})
 
 
 @test
