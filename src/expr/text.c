@@ -329,8 +329,9 @@ static mr_value repeat_of(mr_run *run, const mr_value *args)
     const size_t len = text.len > 0 ? text.len * (size_t)times : 0;
     char *room = mr_run_take(run, len);
     if (room == NULL) return mr_run_too_large(run);
-    for (size_t at = 0; at < len; at += text.len)
-        memcpy(room + at, text.ptr, text.len);
+    if (len > 0) memcpy(room, text.ptr, text.len);
+    for (size_t have = text.len; have > 0 && have < len; have *= 2)
+        memcpy(room + have, room, have < len - have ? have : len - have);
     return string((mr_slice){room, len});
 }
 
