@@ -342,8 +342,9 @@ MR_INLINE mr_value pad(mr_run *run, const mr_value *args, bool left)
 {
     const mr_slice text = args[0].cell.text;
     const mr_slice fill = args[2].kind == MR_KIND_ABSENT ? MR_SLICE(" ") : args[2].cell.text;
-    const int64_t length = args[1].cell.integer, missing = length - count_points(text);
+    const int64_t length = args[1].cell.integer;
     if (length < 0) return mr_run_fault(run, "a length must not be negative");
+    const int64_t missing = length - count_points(text);
     if (missing <= 0) return mr_run_keep(run, (mr_slice){text.ptr, offset_of(text, length)});
     const int64_t points = count_points(fill);
     if (points == 0) return mr_run_fault(run, "the text to fill with is empty");
