@@ -329,8 +329,9 @@ static mr_value repeat_of(mr_run *run, const mr_value *args)
     const size_t len = text.len > 0 ? text.len * (size_t)times : 0;
     char *room = mr_run_take(run, len);
     if (room == NULL) return mr_run_too_large(run);
-    for (size_t at = 0; at < len; at += text.len)
-        memcpy(room + at, text.ptr, text.len);
+    if (len > 0) memcpy(room, text.ptr, text.len);
+    for (size_t have = text.len; have > 0 && have < len; have *= 2)
+        memcpy(room + have, room, have < len - have ? have : len - have);
     return string((mr_slice){room, len});
 }
 
@@ -341,8 +342,9 @@ MR_INLINE mr_value pad(mr_run *run, const mr_value *args, bool left)
 {
     const mr_slice text = args[0].cell.text;
     const mr_slice fill = args[2].kind == MR_KIND_ABSENT ? MR_SLICE(" ") : args[2].cell.text;
-    const int64_t length = args[1].cell.integer, missing = length - count_points(text);
+    const int64_t length = args[1].cell.integer;
     if (length < 0) return mr_run_fault(run, "a length must not be negative");
+    const int64_t missing = length - count_points(text);
     if (missing <= 0) return mr_run_keep(run, (mr_slice){text.ptr, offset_of(text, length)});
     const int64_t points = count_points(fill);
     if (points == 0) return mr_run_fault(run, "the text to fill with is empty");
