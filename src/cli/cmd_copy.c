@@ -109,6 +109,15 @@ static int run_to_the_end(mr_run *run, mr_pipeline_config *config)
     return report.exit_code;
 }
 
+/* files: new, and no file is. The target stays as it is. */
+static int nothing_new(const mr_pipeline_config *config)
+{
+    const mr_report report = {.status = "nothing_new", .store_mode = "none", .guarantee = ""};
+    running = NULL;
+    print_summary(config, &report);
+    return MR_EXIT_OK;
+}
+
 int mr_cmd_copy(mr_args *args)
 {
     mr_error err = {0};
@@ -122,6 +131,11 @@ int mr_cmd_copy(mr_args *args)
     if (mr_log_start(&log, &err) != MR_OK) return mr_cli_fail(err.code, &err);
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, warn,
                              NULL, &err);
+    if (rc == MR_OK && run.nothing_new) {
+        mr_run_close(&run);
+        mr_log_stop();
+        return nothing_new(&args->config);
+    }
     if (rc == MR_OK) rc = mr_run_resume(&run, &err);
     if (rc == MR_OK) rc = mr_alert_watch_open(&alerts, &run, &err);
     if (rc == MR_OK) rc = watch(&monitor, &alerts, &run, &err);

@@ -406,6 +406,7 @@ const mr_flag mr_flags[] = {
     {"checkpoint-interval", 0, "reliability.checkpoint.interval", "TIME", NULL, MOVING | MR_VERB_CHECK, MR_FLAG_KEY, NULL},
     {"checkpoint-records", 0, "reliability.checkpoint.records", "N", NULL, MOVING | MR_VERB_CHECK, MR_FLAG_KEY, NULL},
     {"resume", 0, "resume", "HOW", NULL, READING, MR_FLAG_KEY, NULL},
+    {"files", 0, "files", "WHICH", NULL, MOVING | MR_VERB_CHECK, MR_FLAG_KEY, NULL},
     {"in-place", 0, "in_place", NULL, NULL, READING, MR_FLAG_KEY, NULL},
     {"dry-run", 0, "dry_run", NULL, NULL, MOVING, MR_FLAG_KEY, NULL},
     {"allow-conflicts", 0, "allow_conflicts", NULL, NULL, READING, MR_FLAG_KEY, NULL},

@@ -79,6 +79,8 @@ typedef struct mr_connector_env {
     mr_arena *arena; /* lives as long as the run */
     mr_slice path; /* the endpoint as the user wrote it, without scheme and options; "-" = stdio */
     mr_text_limits limits;
+    const char *const *files; /* of those that `path` names, only these; NULL = all */
+    uint32_t file_count;
     uint32_t lane_count; /* lanes that will call read and encode, the collector's own included */
     uint32_t max_rows;   /* of a batch; 0 = the connector's choice */
     bool streaming;      /* hand over what is there rather than wait for a full piece */

@@ -32,6 +32,8 @@ static mr_code open_input(mr_text_source *s, mr_error *err)
     go_home(s, path);
     const mr_input_options options = {
         .path = path,
+        .files = env->files,
+        .file_count = env->file_count,
         .codec = s->codec,
         .encoding = s->encoding,
         .max_expansion = env->max_expansion == 0 || env->max_expansion > UINT32_MAX

@@ -89,7 +89,11 @@ mr_code mr_input_open(mr_input **out, const mr_input_options *options, mr_error 
 {
     mr_input *input = NULL;
     MR_TRY(new_input(&input, options, err));
-    mr_code rc = mr_paths_find(&input->arena, options->path, &input->paths, err);
+    mr_code rc = MR_OK;
+    if (options->files != NULL)
+        input->paths = (mr_paths){options->files, options->file_count};
+    else
+        rc = mr_paths_find(&input->arena, options->path, &input->paths, err);
     if (rc == MR_OK) rc = make_tables(input, err);
     if (rc == MR_OK) rc = open_current(input, err);
     return finish_open(input, rc, out);

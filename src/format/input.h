@@ -34,6 +34,8 @@ typedef struct mr_input mr_input;
 
 typedef struct mr_input_options {
     const char *path;         /* a path, a pattern (format/paths.h) or "-"; copied */
+    const char *const *files; /* instead of what the path names; borrowed, with the texts */
+    uint32_t file_count;
     mr_codec codec;           /* MR_CODEC_AUTO = find out, MR_CODEC_NONE = never decompress */
     mr_encoding encoding;     /* a byte order mark wins over it, but for MR_ENCODING_BINARY */
     uint32_t max_expansion;   /* 0 = MR_INPUT_MAX_EXPANSION, MR_EXPANSION_OFF = no limit */

@@ -346,7 +346,7 @@ mr_code mr_checkpoints_seal(mr_checkpoints *c, const mr_ledger *ledger, mr_error
     bool data_is_lost;
     if (!c->on) return MR_OK;
     MR_TRY(take_result(c, err));
-    if (!mr_checkpoints_has_state(c) || c->sealed) return MR_OK;
+    if ((!mr_checkpoints_has_state(c) && !c->always_seals) || c->sealed) return MR_OK;
     MR_TRY(compose(c, NULL, ledger, true, fds, err));
     MR_TRY(hand_over(c, fds, err));
     MR_TRY(mr_committer_wait(&c->committer, &data_is_lost, err));

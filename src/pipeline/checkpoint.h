@@ -60,6 +60,7 @@ typedef struct mr_checkpoints {
     void *destination_state;
     const mr_connector_env *destination_env;
     mr_quarantine *quarantine;
+    bool always_seals; /* also a run that has made no checkpoint says that it is complete */
     const mr_checkpoint_extra *extra; /* NULL: nothing has state of its own */
     int64_t now_ns;                   /* part of each checkpoint */
     void (*warn)(void *context, const char *text);

@@ -59,6 +59,11 @@ typedef enum mr_resume {
     MR_RESUME_REQUIRE, /* there has to be one */
 } mr_resume;
 
+typedef enum mr_files {
+    MR_FILES_ALL,
+    MR_FILES_NEW, /* those that no earlier run has taken: pipeline/file_set.h */
+} mr_files;
+
 /* What happens when the destination does not keep up. */
 typedef enum mr_backpressure {
     MR_BACKPRESSURE_BLOCK, /* the source waits */
@@ -203,6 +208,7 @@ typedef struct mr_pipeline_config {
     mr_declared declared;    /* of `schema`; after mr_config_finish() of --schema, if given */
     mr_infer_choice infer;
     mr_resume resume;
+    mr_files files;
     mr_lossy lossy;
     mr_progress_form progress;
     mr_summary summary;

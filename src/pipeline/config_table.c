@@ -80,6 +80,7 @@ static const mr_option_choice contracts[] = {{"auto", MR_DRIFT_AUTO},
                                              {"new_part", MR_DRIFT_NEW_PART},
                                              {"discard_row", MR_DRIFT_QUARANTINE},
                                              {0}};
+static const mr_option_choice file_choices[] = {{"all", MR_FILES_ALL}, {"new", MR_FILES_NEW}, {0}};
 
 /* ---- values with a grammar of their own ---- */
 
@@ -260,6 +261,7 @@ const mr_option mr_config_table[] = {
     {.name = "reliability.checkpoint.interval", .type = MR_OPTION_DURATION_NS, AT(reliability.checkpoint.interval_ns), .fallback = "10s", .help = "a checkpoint is made after this time; 0: time does not count"},
     {.name = "reliability.checkpoint.records", .type = MR_OPTION_U64, AT(reliability.checkpoint.records), .fallback = "1000000", .help = "and after so many records, whichever comes first (the default not more than once a second); 0: they do not count"},
     {.name = "resume", .type = MR_OPTION_ENUM, AT(resume), .choices = resumes, .fallback = "auto", .help = "auto goes on from an earlier run's checkpoint if there is one, require fails without, never starts over and makes none"},
+    {.name = "files", .type = MR_OPTION_ENUM, AT(files), .choices = file_choices, .fallback = "all", .help = "new: of the files that the source's path or pattern names, only those that no earlier run of this pipeline has taken, or that have changed since"},
 
     {.name = "limits.max_record_bytes", .type = MR_OPTION_SIZE_BYTES, AT(limits.max_record_bytes), .fallback = "64MiB", .range = {1024, INT64_C(1) << 31}, .help = "a larger record is rejected"},
     {.name = "limits.max_columns", .type = MR_OPTION_U32, AT(limits.max_columns), .fallback = "65536", .range = {1, 65536}, .help = "columns of a record"},

@@ -221,6 +221,11 @@ static mr_code make_dirs(const char *dir, mr_error *err)
     }
 }
 
+mr_code mr_journal_make_dir(const char *dir, mr_error *err)
+{
+    return make_dirs(dir, err);
+}
+
 /* True when the locked directory is still what its name leads to. */
 static bool still_there(const mr_journal *j)
 {

@@ -45,6 +45,9 @@ typedef struct mr_journal {
 MR_NODISCARD mr_code mr_journal_open(mr_journal *journal, const char *dir, bool create,
                                      bool *out_there, mr_error *err);
 
+/* Makes the directory and those above it, each durable in its own parent. */
+MR_NODISCARD mr_code mr_journal_make_dir(const char *dir, mr_error *err);
+
 /* The last record alone, without the lock, for looking while a run goes on; *out_sequence 0 when
  * there is none. */
 MR_NODISCARD mr_code mr_journal_look(const char *dir, mr_buffer *out, uint64_t *out_sequence,

@@ -254,6 +254,7 @@ static const mr_checkpoint_extra *memory_of_steps(const mr_run *run)
 static void set_checkpoints(mr_run *run)
 {
     mr_checkpoints *c = &run->checkpoints;
+    c->always_seals = run->file_set.is_open;
     c->extra = memory_of_steps(run);
     c->now_ns = run->chain_env.now_ns;
     c->config = run->config;
@@ -266,6 +267,27 @@ static void set_checkpoints(mr_run *run)
     c->quarantine = &run->quarantine;
     c->warn = run->warn;
     c->warn_context = run->warn_context;
+}
+
+/* Before the source is opened: the files that it is to read. */
+static mr_code choose_files(mr_run *run, mr_error *err)
+{
+    const mr_pipeline_config *c = run->config;
+    char dir[MR_FILE_PATH_MAX], id[MR_PIPELINE_ID_MAX];
+    if (run->source != &mr_source_csv && run->source != &mr_source_json)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "'files: new' is for files that csv and json read, not for '%s'",
+                       run->source->name);
+    MR_TRY(mr_pipeline_id(c, id, err));
+    MR_TRY(mr_pipeline_state_root(c->reliability.checkpoint.dir, dir, sizeof dir - sizeof id - 1,
+                                  err));
+    snprintf(dir + strlen(dir), sizeof dir - strlen(dir), "/%s", id);
+    MR_TRY(
+        mr_file_set_open(&run->file_set, dir, c->source.path, c->resume == MR_RESUME_NEVER, err));
+    run->source_env.files = run->file_set.now;
+    run->source_env.file_count = run->file_set.now_count;
+    run->nothing_new = run->file_set.now_count == 0;
+    return MR_OK;
 }
 
 mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
@@ -286,6 +308,8 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     MR_TRY(find_source(run, err));
     MR_TRY(set_source(run, run->destination != NULL ? run->destination->options : NULL, err));
     run->source_env = make_env(run, &config->source, run->source->plugin);
+    if (to_somewhere && config->files == MR_FILES_NEW) MR_TRY(choose_files(run, err));
+    if (run->nothing_new) return MR_OK;
     MR_TRY(run->source->open(run->source_state, &run->source_env, err));
     if (to_somewhere) MR_TRY(open_destination(run, err));
     MR_TRY(check_facts(run, err));
@@ -358,6 +382,7 @@ void mr_run_close(mr_run *run)
 {
     mr_run_leave(run);
     mr_checkpoints_close(&run->checkpoints);
+    mr_file_set_close(&run->file_set);
     if (run->source != NULL && run->source_state != NULL && run->source->close != NULL)
         run->source->close(run->source_state);
     if (run->destination != NULL && run->destination_state != NULL &&

@@ -23,6 +23,7 @@
 #include "pipeline/config.h"
 #include "pipeline/discover.h"
 #include "pipeline/expect.h"
+#include "pipeline/file_set.h"
 #include "pipeline/groups.h"
 #include "pipeline/hold.h"
 #include "pipeline/quarantine.h"
@@ -64,8 +65,10 @@ typedef struct mr_run {
     bool has_shared_stats;
     mr_quarantine quarantine;
     mr_checkpoints checkpoints;
-    bool is_settled; /* published */
-    bool is_kept;    /* left for a later run */
+    mr_file_set file_set;
+    bool nothing_new; /* files: new, and there are none: nothing is to be done */
+    bool is_settled;  /* published */
+    bool is_kept;     /* left for a later run */
     atomic_bool stop, cancelled;
     _Atomic(const char *) stopped_by; /* the alert that ended the run; NULL = none */
     mr_engine_view view;

@@ -20,6 +20,11 @@ static mr_code publish(mr_run *run, const mr_ledger *ledger, mr_error *err)
     if (!run->checkpoints.published && run->destination->commit != NULL)
         MR_TRY(run->destination->commit(run->destination_state, err));
     run->is_settled = true;
+    if (run->file_set.is_open && mr_file_set_commit(&run->file_set, &ignored) != MR_OK) {
+        /* What says that the output is complete stays, so that the next run does this. */
+        if (run->warn != NULL) run->warn(run->warn_context, ignored.text);
+        return MR_OK;
+    }
     if (mr_checkpoints_forget(&run->checkpoints, &ignored) != MR_OK && run->warn != NULL)
         run->warn(run->warn_context, ignored.text); /* the data is where it should be */
     return MR_OK;
