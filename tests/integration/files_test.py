@@ -49,10 +49,10 @@ def files_are_taken_once():
 @test
 def a_failed_run_has_taken_nothing():
     prepare()
-    write("in/3.csv", "b\n3\n")
-    run("copy", "in/*.csv", "out.jsonl", *FLAGS, code=1)
+    write("in/3.csv", "a\n3,4\n")
+    take("out.jsonl", "--on-error", "fail", code=4)
     write("in/3.csv", "a\n3\n")
-    same(take("out.jsonl")["read"], 3)
+    same(take("out.jsonl", "--on-error", "fail")["read"], 3)
 
 
 @test
