@@ -384,13 +384,15 @@ bool mr_increment_stamps(const mr_increment *inc)
     return inc->on && inc->config->load.mode == MR_LOAD_SNAPSHOT;
 }
 
-mr_code mr_increment_stamp_schema(const mr_increment *inc, mr_schema *schema, mr_error *err)
+mr_code mr_increment_stamp_schema(const mr_increment *inc, const mr_schema *source,
+                                  mr_schema *schema, mr_error *err)
 {
     const mr_slice name = mr_slice_text(inc->config->load.snapshot_column);
-    if (mr_schema_find(schema, name) >= 0)
+    if (source != NULL && mr_schema_find(source, name) >= 0)
         return mr_fail(err, MR_ERR_USAGE,
                        "'snapshot_column: %.*s' contradicts the source, which has such a column",
                        MR_SLICE_ARGS(name));
+    if (mr_schema_find(schema, name) >= 0) return MR_OK; /* the target has it from earlier runs */
     return mr_schema_add(schema, name, MR_TYPE_TIMESTAMP, NULL, err);
 }
 
@@ -398,11 +400,13 @@ mr_code mr_increment_stamp(const void *context, mr_batch *batch, mr_error *err)
 {
     const mr_increment *inc = context;
     const mr_slice value = mr_slice_text(inc->snapshot);
-    uint32_t number;
-    MR_TRY(mr_batch_add_column(batch, mr_slice_text(inc->config->load.snapshot_column),
-                               MR_TYPE_TIMESTAMP, &number, err));
+    const mr_slice name = mr_slice_text(inc->config->load.snapshot_column);
+    const int64_t there = mr_batch_find(batch, name);
+    uint32_t number = (uint32_t)there;
+    if (there < 0) MR_TRY(mr_batch_add_column(batch, name, MR_TYPE_TIMESTAMP, &number, err));
     mr_column *column = &batch->columns[number];
     mr_column_truncate(column, 0);
+    column->type = MR_TYPE_TIMESTAMP;
     for (uint32_t row = 0; row < batch->row_count; row++)
         MR_TRY(mr_column_append(column, row, value, err));
     return MR_OK;

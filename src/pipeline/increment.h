@@ -97,7 +97,8 @@ MR_NODISCARD MR_HOT mr_code mr_increment_delivered(void *context, const mr_job *
 /* Modes that mark rows: adds the column to the schema of what is written, and to each batch
  * (lanes, mr_engine_config.stamp). */
 bool mr_increment_stamps(const mr_increment *increment);
-MR_NODISCARD mr_code mr_increment_stamp_schema(const mr_increment *increment, mr_schema *schema,
+MR_NODISCARD mr_code mr_increment_stamp_schema(const mr_increment *increment,
+                                               const mr_schema *source, mr_schema *schema,
                                                mr_error *err);
 MR_NODISCARD MR_HOT mr_code mr_increment_stamp(const void *context, mr_batch *batch, mr_error *err);
 

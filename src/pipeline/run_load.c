@@ -74,7 +74,8 @@ mr_code mr_run_settle_load(mr_run *run, const mr_schema *known, mr_error *err)
         return mr_fail(err, MR_ERR_USAGE,
                        "'mode: snapshot' contradicts 'transforms' that need the records in order "
                        "(dedupe, aggregate): the mark is put behind the steps of each record");
-    return mr_increment_stamp_schema(&run->increment, &run->schema, err);
+    return mr_increment_stamp_schema(&run->increment, run->source->schema(run->source_state),
+                                     &run->schema, err);
 }
 
 void mr_run_load_only_new(mr_run *run, mr_engine_config *config)
