@@ -356,19 +356,16 @@ static mr_code take_source(mr_args *args, mr_error *err)
 /* A file for `serve`: it needs no ends, and nothing that pipelines have applies to it. */
 static mr_code take_serve_tree(mr_args *args, const mr_tree *tree, unsigned *needs, mr_error *err)
 {
-    const mr_option_tree from = {
-        .options = &args->serve.options, .tree = tree, .origin = MR_ORIGIN_FILE};
     args->is_serve = true;
     *needs = 0;
-    MR_TRY(mr_option_tree_load(&from, NULL, tree->root, err));
+    MR_TRY(mr_serve_config_from_tree(&args->serve, tree, err));
     return mr_serve_config_finish(&args->serve, NULL, err);
 }
 
 static mr_code take_serve(mr_args *args, mr_error *err)
 {
     mr_serve_config *serve = &args->serve;
-    if (args->config_file != NULL)
-        MR_TRY(mr_options_load_file(&serve->options, args->config_file, MR_ORIGIN_FILE, err));
+    if (args->config_file != NULL) MR_TRY(mr_serve_config_load(serve, args->config_file, err));
     serve->rotate_token = args->rotate_token;
     return mr_serve_config_finish(serve, getenv(MR_SERVE_TOKEN_VARIABLE), err);
 }

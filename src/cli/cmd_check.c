@@ -53,7 +53,8 @@ static int check_serve(mr_args *args)
     mr_error err = {0};
     mr_buffer text;
     mr_buffer_init(&text, "the plan", MAX_TEXT_BYTES);
-    mr_code rc = mr_serve_config_plan(&args->serve, &text, &err);
+    mr_code rc = mr_serve_pipelines_check(&args->serve.pipelines, &err);
+    if (rc == MR_OK) rc = mr_serve_config_plan(&args->serve, &text, &err);
     if (rc == MR_OK) rc = mr_cli_print(mr_buffer_slice(&text), &err);
     mr_buffer_done(&text);
     return rc == MR_OK ? MR_EXIT_OK : mr_cli_fail(rc, &err);

@@ -143,15 +143,34 @@ static mr_code put_json(const mr_commit *commit, uint64_t sequence, bool whole, 
     mr_json_key(&json, "time"), put_time(&json, commit->wall_ns);
     mr_json_key(&json, "sealed"), mr_json_bool(&json, commit->sealed);
     put_ledger(&json, &commit->ledger);
+    if (commit->finished) {
+        mr_slice cursor, value;
+        MR_TRY(mr_increment_look(commit->watermark, &cursor, &value, err));
+        mr_json_key(&json, "cursor"), mr_json_text(&json, cursor);
+        mr_json_key(&json, "value"), mr_json_text(&json, value);
+    }
     if (whole) put_whole(&json, commit);
     mr_json_close(&json, '}');
     return json.failed ? mr_json_out_fail(&json, err) : MR_OK;
+}
+
+/* Of a pipeline that has come to its end and remembers how far. */
+static mr_code put_watermark(const mr_commit *commit, const char *time, mr_buffer *out,
+                             mr_error *err)
+{
+    mr_slice cursor, value;
+    MR_TRY(mr_increment_look(commit->watermark, &cursor, &value, err));
+    return mr_buffer_printf(out, err, "%.*s\n  %.*s\n  to %.*s\n  loaded at %s up to %.*s %.*s\n",
+                            MR_SLICE_ARGS(commit->pipeline), MR_SLICE_ARGS(commit->from),
+                            MR_SLICE_ARGS(commit->to), time, MR_SLICE_ARGS(cursor),
+                            MR_SLICE_ARGS(value));
 }
 
 static mr_code put_text(const mr_commit *commit, uint64_t sequence, mr_buffer *out, mr_error *err)
 {
     char time[40];
     time[mr_format_wall(time, commit->wall_ns, 0)] = 0;
+    if (commit->finished) return put_watermark(commit, time, out, err);
     MR_TRY(mr_buffer_printf(out, err, "%.*s\n  %.*s\n  to %.*s\n", MR_SLICE_ARGS(commit->pipeline),
                             MR_SLICE_ARGS(commit->from), MR_SLICE_ARGS(commit->to)));
     return mr_buffer_printf(

@@ -14,6 +14,26 @@ mr_code mr_serve_config_init(mr_serve_config *config, mr_arena *arena, mr_error 
     return mr_options_init(&config->options, "the server", mr_serve_table, config, arena, err);
 }
 
+mr_code mr_serve_config_from_tree(mr_serve_config *config, const mr_tree *tree, mr_error *err)
+{
+    const mr_option_tree from = {
+        .options = &config->options, .tree = tree, .origin = MR_ORIGIN_FILE};
+    if (mr_node_is_null(tree->root)) return MR_OK; /* an empty file */
+    if (tree->root->kind != MR_NODE_MAP) {
+        mr_fail(err, MR_ERR_USAGE, "configuration: expected a mapping");
+        return mr_option_tree_fail(&from, tree->root->line, tree->root->column, err);
+    }
+    MR_TRY(mr_serve_pipelines_take(tree, config->arena, &config->pipelines, err));
+    return mr_option_tree_load(&from, NULL, tree->root, err);
+}
+
+mr_code mr_serve_config_load(mr_serve_config *config, const char *path, mr_error *err)
+{
+    mr_tree tree = {0};
+    MR_TRY(mr_tree_load(config->arena, path, &tree, err));
+    return mr_serve_config_from_tree(config, &tree, err);
+}
+
 /* --- finishing --- */
 
 static mr_code fail_key(const mr_serve_config *config, const char *key, mr_error *err)
@@ -137,7 +157,7 @@ bool mr_serve_config_is_serve(const mr_tree *tree)
     if (tree->root->kind != MR_NODE_MAP) return false;
     for (const mr_node_entry *e = tree->root->first; e != NULL; e = e->next) {
         if (mr_slice_is(e->key, "source") || mr_slice_is(e->key, "destination")) return false;
-        any = any || is_own_key(e->key);
+        any = any || is_own_key(e->key) || mr_slice_is(e->key, "pipelines");
     }
     return any;
 }
@@ -190,6 +210,12 @@ mr_code mr_serve_config_plan(const mr_serve_config *config, mr_buffer *out, mr_e
                             config->metrics_access == MR_METRICS_OPEN || config->test_mode
                                 ? "open to all"
                                 : "for tokens that administer"));
+    for (uint32_t i = 0; i < config->pipelines.count; i++)
+        MR_TRY(mr_buffer_printf(out, err, "pipeline    %s: %s, %s\n",
+                                config->pipelines.items[i].name, config->pipelines.items[i].when,
+                                config->pipelines.items[i].file != NULL
+                                    ? config->pipelines.items[i].file
+                                    : "written here"));
     MR_TRY(mr_buffer_append(out, MR_SLICE("\n"), err));
     MR_TRY(mr_options_print_values(&config->options, false, out, err));
     return mr_buffer_append(out, MR_SLICE("ok\n"), err);

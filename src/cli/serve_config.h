@@ -4,7 +4,7 @@
  *
  *     mr_serve_config_init()      every default is in place
  *     mr_options_set() ...        flags, in any order with ...
- *     mr_options_load_file()      ... the file: flags > environment > file > defaults
+ *     mr_serve_config_load()      ... the file: flags > environment > file > defaults
  *     mr_serve_config_finish()    secrets are read, contradictions refused
  *
  * mr_serve_table is the list of keys; flags, help, man page and reference are printed from it.
@@ -13,6 +13,7 @@
 #ifndef MR_CLI_SERVE_CONFIG_H
 #define MR_CLI_SERVE_CONFIG_H
 
+#include "cli/serve_pipelines.h"
 #include "core/buffer.h"
 #include "core/log.h"
 #include "core/option_tree.h"
@@ -64,11 +65,17 @@ typedef struct mr_serve_config {
     } limits;
     int64_t heartbeat_ns;
     int64_t shutdown_grace_ns;
+    mr_serve_pipelines pipelines;
 } mr_serve_config;
 
 extern const mr_option mr_serve_table[];
 
 MR_NODISCARD mr_code mr_serve_config_init(mr_serve_config *config, mr_arena *arena, mr_error *err);
+
+/* Takes in a file by its tree; or by path. */
+MR_NODISCARD mr_code mr_serve_config_from_tree(mr_serve_config *config, const mr_tree *tree,
+                                               mr_error *err);
+MR_NODISCARD mr_code mr_serve_config_load(mr_serve_config *config, const char *path, mr_error *err);
 
 /* `environment_token` is the value of MR_SERVE_TOKEN_VARIABLE or NULL. After it nothing is set. */
 MR_NODISCARD mr_code mr_serve_config_finish(mr_serve_config *config, const char *environment_token,

@@ -9,6 +9,7 @@
 #include "cli/cli.h"
 #include "cli/exit.h"
 #include "cli/notify.h"
+#include "cli/scheduler.h"
 #include "cli/serve_access.h"
 #include "core/clock.h"
 #include "store/service.h"
@@ -18,6 +19,7 @@
 typedef struct serving {
     const mr_serve_config *config;
     mr_service *service;
+    mr_scheduler *scheduler; /* NULL: nothing is scheduled */
     sigset_t signals;
     bool log_started;
     const char *address;
@@ -106,6 +108,10 @@ static mr_code open_service(serving *s, mr_error *err)
         .admin_spaces = config->admin_namespaces.items,
         .admin_space_count = config->admin_namespaces.count,
         .heartbeat_ms = to_ms(config->heartbeat_ns),
+        .page = {.method = MR_HTTP_GET,
+                 .path = s->scheduler != NULL ? "/pipelines" : NULL,
+                 .handler = mr_scheduler_page,
+                 .context = s->scheduler},
         .on_answer = mr_serve_log_answer,
         .on_answer_context = config->log.requests ? &log_all_requests : NULL,
     };
@@ -143,6 +149,14 @@ static mr_code make_default(serving *s, mr_error *err)
     return MR_OK;
 }
 
+static mr_code open_scheduler(serving *s, mr_error *err)
+{
+    const mr_serve_config *config = s->config;
+    if (config->pipelines.count == 0) return MR_OK;
+    MR_TRY(mr_serve_pipelines_check(&config->pipelines, err));
+    return mr_scheduler_open(&config->pipelines, config->data_dir, &s->scheduler, err);
+}
+
 static mr_code start(serving *s, mr_error *err)
 {
     const mr_log_options log = log_options(s->config);
@@ -151,9 +165,12 @@ static mr_code start(serving *s, mr_error *err)
     s->log_started = true;
     mr_http_raise_descriptors((uint64_t)s->config->limits.connections +
                               DESCRIPTORS_SPARE); /* many systems allow 1024 */
+    MR_TRY(open_scheduler(s, err));
     MR_TRY(open_service(s, err));
     MR_TRY(make_default(s, err));
-    return mr_service_start(s->service, err);
+    MR_TRY(mr_service_start(s->service, err));
+    if (s->scheduler == NULL) return MR_OK;
+    return mr_scheduler_start(s->scheduler, mr_service_metrics(s->service), err);
 }
 
 static void warn_of_tls(const serving *s)
@@ -266,11 +283,13 @@ int mr_serve_run(const mr_serve_config *config, bool log_failures)
         accept_second_signal();
         mr_notify_stopping();
         mr_log(MR_LOG_INFO, "server", "stopping: %s", number == SIGINT ? "SIGINT" : "SIGTERM");
+        mr_scheduler_stop(s.scheduler, to_ms(config->shutdown_grace_ns)); /* may write to us */
         mr_service_stop(s.service, to_ms(config->shutdown_grace_ns));
     } else {
         exit_code = fail_start(&s, rc, &err, log_failures);
     }
     mr_service_close(s.service);
+    mr_scheduler_close(s.scheduler);
     if (rc == MR_OK) mr_log(MR_LOG_INFO, "server", "stopped");
     mr_log_stop();
     return exit_code;

@@ -36,6 +36,7 @@
 #include <stdatomic.h>
 
 #include "format/text.h"
+#include "record/cursor.h"
 #include "record/infer.h"
 #include "remote/guard.h"
 #include "transform/flow.h"
@@ -74,6 +75,13 @@ typedef struct mr_remote_env {
     const char *ca_file, *cert_file, *key_file; /* PEM; NULL = the system's, none, none */
 } mr_remote_env;
 
+/* Merging: of two records with the same keys, the one that is later on this column stays. Known
+ * when the destination is started. */
+typedef struct mr_newest {
+    mr_slice column; /* as the destination sees it; empty: the one that comes last stays */
+    mr_cursor_kind kind;
+} mr_newest;
+
 /* What every connector is told when it is opened. Borrowed for the run. */
 typedef struct mr_connector_env {
     mr_arena *arena; /* lives as long as the run */
@@ -91,8 +99,9 @@ typedef struct mr_connector_env {
     bool in_place;      /* write to the target itself, not beside it */
     bool only_look;     /* preview: a source that would wait for more ends with what is there */
     bool shows_metrics; /* the run has a metrics page */
-    atomic_bool *cancelled; /* set when the run is to stop; long waits look at it */
-    int64_t deadline_ns;    /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
+    atomic_bool *cancelled;  /* set when the run is to stop; long waits look at it */
+    int64_t deadline_ns;     /* on mr_clock_ns(), when long waits are to end as well; 0 = none */
+    const mr_newest *newest; /* of a destination; NULL = not merging by age */
     void (*warn)(void *context, const char *text);
     void *warn_context;
     mr_remote_env remote;
@@ -134,6 +143,7 @@ typedef struct mr_job {
     mr_reject_list refused; /* rows that the destination cannot hold; row_before is the row */
     mr_arena notes;         /* of rejects: names of fields, texts of rows whose source has none */
     mr_buffer dropped;      /* mr_dropped_row of the batch's rows that were taken out */
+    mr_buffer noted;        /* what the rows say about how far a load has come; the run's own */
     mr_flow flow;           /* rows that steps have still to give */
     mr_batch original;      /* a source's batch as it was before the steps, when it has no text */
     mr_buffer mark;  /* sources that fill batches: where to go on behind this batch, in their own
@@ -218,6 +228,13 @@ typedef struct mr_source_place {
     bool unchanged; /* given by seek(): the whole input is as it was when types were found in it */
 } mr_source_place;
 
+/* From where on an incremental load looks at records. Borrowed for the run. */
+typedef struct mr_source_since {
+    mr_slice column;
+    mr_cursor_kind kind;
+    mr_cursor low; /* the first; its text is empty when it was calculated */
+} mr_source_since;
+
 typedef struct mr_source_ops {
     const char *name;
     const char *summary;
@@ -272,6 +289,10 @@ typedef struct mr_source_ops {
     /* After open, instead of begin() and before any piece: goes to a position of an earlier run.
      * MR_ERR_USAGE says what is no longer as it was; nothing has happened then. */
     mr_code (*seek)(void *state, mr_slice position, mr_source_place *out, mr_error *err);
+    /* Incremental loads, after open and before begin() or seek(): records whose `column` lies below
+     * `low` will not be looked at. The source leaves out those that it can tell cheaply and for
+     * certain. NULL: none. */
+    mr_code (*since)(void *state, const mr_source_since *since, mr_error *err);
     void (*close)(void *state);
 } mr_source_ops;
 
@@ -341,6 +362,13 @@ typedef struct mr_destination_ops {
     mr_code (*find_commit)(void *state, mr_slice pipeline, mr_buffer *out, mr_error *err);
     /* After open, before start(): an earlier run's unfinished work is of no use any more. */
     mr_code (*forget_commit)(void *state, mr_slice pipeline, mr_error *err);
+    /* Watermarks of incremental loads, for destinations with transactions; both or neither. Stores
+     * `watermark` under `pipeline` in the transaction that commit() ends next, with `cursor` and
+     * `value` for people; an empty one is none. NULL: the journal keeps them. */
+    mr_code (*keep_watermark)(void *state, mr_slice pipeline, mr_slice watermark, mr_slice cursor,
+                              mr_slice value, mr_error *err);
+    /* After open: what is stored, or nothing. */
+    mr_code (*find_watermark)(void *state, mr_slice pipeline, mr_buffer *out, mr_error *err);
     /* Instead of commit and abort: leaves what the last checkpoint counts on for a later run. */
     void (*suspend)(void *state);
     void (*close)(void *state);

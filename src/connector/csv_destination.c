@@ -11,7 +11,7 @@
 typedef struct csv_destination {
     mr_text_destination text; /* first */
     char delimiter, quote;
-    bool header, crlf;
+    bool header, crlf, match_header;
     const char *null_text;
     mr_csv_writer writer;
     uint32_t column_count;
@@ -46,6 +46,12 @@ static const mr_option csv_options[] = {
      .offset = offsetof(csv_destination, header),
      .fallback = "true",
      .help = "begin with a line of column names"},
+    {.name = "match_header",
+     .type = MR_OPTION_BOOL,
+     .offset = offsetof(csv_destination, match_header),
+     .fallback = "false",
+     .help = "append: refuse a file whose first line is another header; mode append, incremental "
+             "and snapshot say so"},
     {.name = "crlf",
      .type = MR_OPTION_BOOL,
      .offset = offsetof(csv_destination, crlf),
@@ -116,14 +122,40 @@ static mr_code csv_expects(void *state, const mr_schema **out, mr_error *err)
     return rc;
 }
 
+/* Rows behind a header that names other columns would be read as something else. */
+static mr_code check_header(const csv_destination *d, mr_slice header, mr_error *err)
+{
+    mr_buffer there;
+    size_t got = 0;
+    mr_file file = {0};
+    if (!d->match_header || !d->text.append || d->text.options.resume) return MR_OK;
+    if (!d->header || d->text.codec != MR_CODEC_NONE || header.len == 0) return MR_OK;
+    mr_buffer_init(&there, "the header", header.len + MR_BUFFER_SLACK);
+    mr_code rc = mr_buffer_reserve(&there, header.len, err);
+    if (rc == MR_OK) rc = mr_file_open(&file, d->text.path, err);
+    if (rc == MR_OK) rc = mr_file_pread(&file, 0, there.ptr, header.len, &got, err);
+    const bool equal = rc == MR_OK && mr_slice_equal(mr_slice_of(there.ptr, got), header);
+    mr_file_close(&file);
+    mr_buffer_done(&there);
+    MR_TRY(rc);
+    if (equal) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "'%s' begins with another header than the columns that are to be appended: %.*s",
+                   d->text.path, (int)mr_min_u64(header.len - 1, 200), header.ptr);
+}
+
 static mr_code csv_start(void *state, const mr_schema *schema, mr_error *err)
 {
     csv_destination *d = state;
     d->column_count = schema->field_count;
     d->parts.first_columns = schema;
     MR_TRY(mr_text_destination_start(&d->text, err));
-    if (!mr_output_is_at_start(d->text.output)) return MR_OK;
     MR_TRY(mr_csv_write_header(&d->writer, schema, &d->text.frame, err));
+    if (!mr_output_is_at_start(d->text.output)) {
+        const mr_code rc = check_header(d, mr_buffer_slice(&d->text.frame), err);
+        mr_buffer_reset(&d->text.frame);
+        return rc;
+    }
     return mr_text_destination_put_frame(&d->text, err);
 }
 

@@ -36,6 +36,7 @@ void mr_job_init(mr_job *job)
     mr_reject_list_init(&job->refused);
     mr_arena_init(&job->notes, "job.notes", MAX_NOTES_BYTES);
     mr_buffer_init(&job->drift, "the notes of schema drift in one piece", MAX_DRIFT_BYTES);
+    mr_buffer_init(&job->noted, "the records at the watermark", MAX_PIECE_BYTES);
     mr_buffer_init(&job->dropped, "the list of rows that are filtered out", MAX_DROPPED_BYTES);
     mr_buffer_init(&job->mark, "the source's position", MR_POSITION_MAX);
 }
@@ -51,6 +52,7 @@ void mr_job_done(mr_job *job)
     mr_reject_list_done(&job->refused);
     mr_arena_done(&job->notes);
     mr_buffer_done(&job->drift);
+    mr_buffer_done(&job->noted);
     mr_buffer_done(&job->dropped);
     mr_flow_done(&job->flow);
     mr_buffer_done(&job->mark);
@@ -73,6 +75,7 @@ void mr_job_reset(mr_job *job)
     mr_reject_list_reset(&job->refused);
     mr_arena_reset(&job->notes);
     mr_buffer_reset(&job->drift);
+    empty(&job->noted);
     mr_buffer_reset(&job->dropped);
     mr_flow_reset(&job->flow);
     mr_buffer_reset(&job->mark);

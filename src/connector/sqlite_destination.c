@@ -292,6 +292,7 @@ static mr_code destination_start(void *state, const mr_schema *schema, mr_error 
                                merge ? own->keys.count : 0, err));
     own->feed.may_add_columns = own->add_columns;
     own->feed.lossy = own->env->lossy;
+    own->feed.newest = own->env->newest;
     return schema != NULL && schema->field_count > 0 ? need_table(own, schema, err) : MR_OK;
 }
 
@@ -459,6 +460,8 @@ const mr_destination_ops mr_destination_sqlite = {
     .keep_commit = mr_sqlite_destination_keep_commit,
     .find_commit = mr_sqlite_destination_find_commit,
     .forget_commit = mr_sqlite_destination_forget_commit,
+    .keep_watermark = mr_sqlite_destination_keep_watermark,
+    .find_watermark = mr_sqlite_destination_find_watermark,
     .suspend = mr_sqlite_destination_suspend,
     .close = destination_close,
 };

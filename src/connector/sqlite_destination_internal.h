@@ -56,6 +56,13 @@ MR_NODISCARD mr_code mr_sqlite_open_table(mr_sqlite_destination *own, mr_error *
 void mr_sqlite_close_table(mr_sqlite_destination *own);
 MR_NODISCARD mr_code mr_sqlite_drop_new_table(mr_sqlite_destination *own, mr_error *err);
 
+/* As in mr_destination_ops; connector/sqlite_watermark.c. */
+MR_NODISCARD mr_code mr_sqlite_destination_keep_watermark(void *state, mr_slice pipeline,
+                                                          mr_slice watermark, mr_slice cursor,
+                                                          mr_slice value, mr_error *err);
+MR_NODISCARD mr_code mr_sqlite_destination_find_watermark(void *state, mr_slice pipeline,
+                                                          mr_buffer *out, mr_error *err);
+
 /* Commits, and begins the next transaction. */
 MR_NODISCARD mr_code mr_sqlite_commit_part(mr_sqlite_destination *own, mr_error *err);
 

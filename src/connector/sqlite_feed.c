@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: MIT */
 #include "connector/sqlite_feed.h"
 
+#include "core/number.h"
+
 #define MODULE       "millrace_batch"
 #define CAREFUL_ROWS 64 /* under one savepoint: what it keeps of old pages is memory */
 
@@ -161,6 +163,30 @@ static void is_absent(sqlite3_context *context, MR_UNUSED int argc, sqlite3_valu
     sqlite3_result_int(context, column->from == NULL || mr_column_is_absent(column->from, row));
 }
 
+static bool value_of(sqlite3_value *value, mr_cursor_kind kind, char *room, mr_cursor *out)
+{
+    const int type = sqlite3_value_type(value);
+    if (type == SQLITE_NULL) return false;
+    if (type == SQLITE_FLOAT)
+        return mr_cursor_parse(
+            kind, mr_slice_of(room, mr_format_f64(room, sqlite3_value_double(value))), out);
+    const char *const text = (const char *)sqlite3_value_text(value);
+    const size_t len = (size_t)sqlite3_value_bytes(value);
+    return text != NULL && mr_cursor_parse(kind, mr_slice_of(text, len), out);
+}
+
+/* millrace_newer(new, old): does the new row stay? What cannot be compared gives way. */
+static void is_newer(sqlite3_context *context, MR_UNUSED int argc, sqlite3_value **argv)
+{
+    const mr_sqlite_feed *feed = sqlite3_user_data(context);
+    const mr_cursor_kind kind = feed->newest != NULL ? feed->newest->kind : MR_CURSOR_NONE;
+    char rooms[2][MR_F64_TEXT_MAX];
+    mr_cursor fresh, old;
+    const bool comparable =
+        value_of(argv[0], kind, rooms[0], &fresh) && value_of(argv[1], kind, rooms[1], &old);
+    sqlite3_result_int(context, !comparable || mr_cursor_compare(kind, &fresh, &old) >= 0);
+}
+
 /* --- statements
  * ---------------------------------------------------------------------------------- */
 
@@ -172,6 +198,22 @@ static mr_slice target_name(const mr_sqlite_feed *feed, uint32_t column)
 static bool is_careful(const mr_sqlite_feed *feed)
 {
     return feed->key_count > 0 || feed->table->careful;
+}
+
+/* WHERE millrace_newer(excluded."c", "t"."c") */
+static mr_code append_newer(mr_sqlite_feed *feed, mr_buffer *sql, mr_error *err)
+{
+    const int64_t at = feed->newest != NULL && feed->newest->column.len > 0
+                           ? mr_schema_find(&feed->sources, feed->newest->column)
+                           : -1;
+    if (at < 0) return MR_OK;
+    MR_TRY(mr_buffer_append(sql, MR_SLICE(" WHERE millrace_newer(excluded."), err));
+    MR_TRY(mr_sqlite_quote(sql, target_name(feed, (uint32_t)at), err));
+    MR_TRY(mr_buffer_append(sql, MR_SLICE(", "), err));
+    MR_TRY(mr_sqlite_quote(sql, mr_slice_text(feed->table->into), err));
+    MR_TRY(mr_buffer_append(sql, MR_SLICE("."), err));
+    MR_TRY(mr_sqlite_quote(sql, target_name(feed, (uint32_t)at), err));
+    return mr_buffer_append(sql, MR_SLICE(")"), err);
 }
 
 /* ON CONFLICT (keys) DO UPDATE SET every other column */
@@ -193,7 +235,8 @@ static mr_code append_merge(mr_sqlite_feed *feed, mr_buffer *sql, bool absent, m
         MR_TRY(mr_sqlite_quote(sql, name, err));
         if (absent) MR_TRY(mr_buffer_append(sql, MR_SLICE(" END"), err));
     }
-    return count > 0 ? MR_OK : mr_buffer_append(sql, MR_SLICE(") DO NOTHING"), err);
+    return count > 0 ? append_newer(feed, sql, err)
+                     : mr_buffer_append(sql, MR_SLICE(") DO NOTHING"), err);
 }
 
 static mr_code prepare_insert(mr_sqlite_feed *feed, mr_sqlite_stmt *stmt, bool absent,
@@ -252,9 +295,13 @@ mr_code mr_sqlite_feed_open(mr_sqlite_feed *feed, mr_sqlite_table *table, const 
     MR_TRY(mr_sqlite_prepare(&feed->save, db, MR_SLICE("SAVEPOINT rows"), "add rows", err));
     MR_TRY(mr_sqlite_prepare(&feed->undo, db, MR_SLICE("ROLLBACK TO rows"), "undo rows", err));
     MR_TRY(mr_sqlite_prepare(&feed->keep, db, MR_SLICE("RELEASE rows"), "add rows", err));
-    const int rc = sqlite3_create_function_v2(db->handle, "millrace_absent", 1,
-                                              SQLITE_UTF8 | SQLITE_DIRECTONLY, feed, is_absent,
-                                              NULL, NULL, NULL);
+    int rc = sqlite3_create_function_v2(db->handle, "millrace_absent", 1,
+                                        SQLITE_UTF8 | SQLITE_DIRECTONLY, feed, is_absent, NULL,
+                                        NULL, NULL);
+    if (rc == SQLITE_OK)
+        rc = sqlite3_create_function_v2(db->handle, "millrace_newer", 2,
+                                        SQLITE_UTF8 | SQLITE_DIRECTONLY, feed, is_newer, NULL, NULL,
+                                        NULL);
     return rc == SQLITE_OK ? MR_OK : mr_sqlite_fail(db, rc, "prepare to add rows", err);
 }
 

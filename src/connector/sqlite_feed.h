@@ -18,6 +18,7 @@
 #ifndef MR_CONNECTOR_SQLITE_FEED_H
 #define MR_CONNECTOR_SQLITE_FEED_H
 
+#include "connector/connector.h"
 #include "connector/sqlite_table.h"
 #include "record/batch.h"
 #include "record/reject.h"
@@ -37,6 +38,7 @@ typedef struct mr_sqlite_feed {
     mr_sqlite_feed_column *columns; /* sources.field_count of them */
     const char *const *keys;        /* merge by these; none: insert */
     uint32_t key_count;
+    const mr_newest *newest; /* merging; NULL: the later row wins */
     bool may_add_columns;
     bool lossy; /* takes values that SQLite will convert */
     uint64_t lossy_count;

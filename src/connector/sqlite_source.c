@@ -7,6 +7,7 @@
 
 #include <math.h>
 
+#include "connector/sqlite_since.h"
 #include "connector/sqlite_type.h"
 #include "core/file.h"
 #include "core/number.h"
@@ -42,6 +43,7 @@ typedef struct sqlite_source {
     source_column *columns;
     atomic_uint_least64_t row_count; /* read by progress() */
     uint64_t row_total;              /* 0 = not known */
+    mr_sqlite_since_room since_room;
     bool ended;
     char looks[65]; /* a sum over what tells that somebody has written to the database */
 } sqlite_source;
@@ -234,6 +236,68 @@ static mr_code source_open(void *state, const mr_connector_env *env, mr_error *e
     MR_TRY(own->query != NULL ? prepare_query(own, err) : prepare_table(own, err));
     own->name = own->query != NULL ? MR_SLICE("query") : mr_slice_text(own->table);
     return learn_columns(own, err);
+}
+
+/* Its text cut behind what ends it: it becomes part of another statement. */
+static mr_code append_query(const sqlite_source *own, mr_buffer *sql, mr_error *err)
+{
+    mr_slice text = mr_slice_text(own->query);
+    while (text.len > 0 && strchr("; \t\r\n", text.ptr[text.len - 1]) != NULL)
+        text.len--;
+    MR_TRY(mr_buffer_append(sql, MR_SLICE("SELECT * FROM (\n"), err));
+    MR_TRY(mr_buffer_append(sql, text, err));
+    return mr_buffer_append(sql, MR_SLICE("\n)"), err); /* it may end in a comment */
+}
+
+/* Texts are compared byte by byte, which SQLite does only where they are UTF-8. */
+static mr_code is_utf8(sqlite_source *own, bool *out, mr_error *err)
+{
+    mr_sqlite_stmt stmt = {0};
+    bool row = false;
+    mr_code rc =
+        mr_sqlite_prepare(&stmt, &own->db, MR_SLICE("PRAGMA encoding"), "read the encoding", err);
+    if (rc == MR_OK) rc = mr_sqlite_step(&stmt, &row, err);
+    *out = row && mr_slice_is(mr_sqlite_column_text(&stmt, 0), "UTF-8");
+    mr_sqlite_finish(&stmt);
+    return rc;
+}
+
+static mr_code prepare_since(sqlite_source *own, const mr_source_since *since, int at,
+                             mr_error *err)
+{
+    mr_buffer sql;
+    mr_sqlite_stmt rows = {0};
+    const mr_slice declared = mr_slice_text(sqlite3_column_decltype(own->rows.handle, at));
+    mr_buffer_init(&sql, "the query", QUERY_MAX_BYTES);
+    mr_code rc = own->query != NULL ? append_query(own, &sql, err)
+                                    : mr_buffer_append(&sql, MR_SLICE("SELECT * FROM main."), err);
+    if (rc == MR_OK && own->query == NULL)
+        rc = mr_sqlite_quote(&sql, mr_slice_text(own->table), err);
+    if (rc == MR_OK) rc = mr_sqlite_since_append(since, declared, &sql, err);
+    if (rc == MR_OK)
+        rc = mr_sqlite_prepare(&rows, &own->db, mr_buffer_slice(&sql), "read what is new", err);
+    if (rc == MR_OK) rc = mr_sqlite_since_bind(since, declared, &rows, &own->since_room, err);
+    mr_buffer_done(&sql);
+    if (rc != MR_OK) {
+        mr_sqlite_finish(&rows);
+        return rc;
+    }
+    mr_sqlite_finish(&own->rows);
+    own->rows = rows;
+    own->row_total = 0;
+    return MR_OK;
+}
+
+static mr_code source_since(void *state, const mr_source_since *since, mr_error *err)
+{
+    sqlite_source *own = state;
+    bool utf8 = true;
+    const int64_t at = mr_schema_find(&own->schema, since->column);
+    if (at < 0) return MR_OK; /* the run says so */
+    const char *name = sqlite3_column_name(own->rows.handle, (int)at);
+    if (name == NULL || !mr_slice_is(since->column, name)) return MR_OK; /* one of two of a name */
+    if (since->kind != MR_CURSOR_NUMBER) MR_TRY(is_utf8(own, &utf8, err));
+    return utf8 ? prepare_since(own, since, (int)at, err) : MR_OK;
 }
 
 static const mr_schema *source_schema(void *state)
@@ -455,5 +519,6 @@ const mr_source_ops mr_source_sqlite = {
     .cannot_resume = source_cannot_resume,
     .position = mr_source_mark_position,
     .seek = source_seek,
+    .since = source_since,
     .close = source_close,
 };

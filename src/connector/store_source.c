@@ -287,6 +287,16 @@ static mr_code source_seek(void *state, mr_slice position, mr_source_place *out,
     return MR_OK;
 }
 
+/* Only the store's own order can be looked up. */
+static mr_code source_since(void *state, const mr_source_since *since, MR_UNUSED mr_error *err)
+{
+    store_source *own = state;
+    if (since->kind == MR_CURSOR_NUMBER && since->low.small &&
+        mr_slice_is(since->column, "global_position") && since->low.whole > own->read.from)
+        own->read.from = since->low.whole;
+    return MR_OK;
+}
+
 static void source_progress(void *state, uint64_t *out_done, uint64_t *out_total)
 {
     store_source *own = state;
@@ -313,5 +323,6 @@ const mr_source_ops mr_source_store = {
     .cannot_resume = source_cannot_resume,
     .position = mr_source_mark_position,
     .seek = source_seek,
+    .since = source_since,
     .close = source_close,
 };

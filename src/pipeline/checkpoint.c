@@ -7,9 +7,9 @@
 
 /* --- may it be? ------------------------------------------------------------------------------ */
 
-const char *mr_checkpoints_cannot(const mr_checkpoints *c)
+/* What is in the way before anything has reached the destination. */
+static const char *source_cannot(const mr_checkpoints *c)
 {
-    const char *why = NULL;
     if (c->config->resume == MR_RESUME_NEVER) return "resume: never";
     if (mr_options_given(&c->config->options, "storage.mode"))
         return "storage.mode: records are in memory before they are delivered";
@@ -20,19 +20,30 @@ const char *mr_checkpoints_cannot(const mr_checkpoints *c)
          c->config->drift.policies[MR_DRIFT_MISSING_COLUMN] == MR_DRIFT_NEW_PART))
         return "drift: new_part: the parts of a target are no part of a checkpoint";
     if (c->extra != NULL && c->extra->cannot != NULL) return c->extra->cannot;
+    if (c->increment != NULL && c->increment->marks && c->source->since != NULL)
+        return "what is new is looked up again, from the watermark on";
     if (c->source->position == NULL) return "the source cannot be gone back to";
-    if (c->source->cannot_resume != NULL)
-        why = c->source->cannot_resume(c->source_state, c->source_env);
-    if (why != NULL) return why;
+    if (c->source->cannot_resume == NULL) return NULL;
+    return c->source->cannot_resume(c->source_state, c->source_env);
+}
+
+static const char *destination_cannot(const mr_checkpoints *c)
+{
     if (c->destination->checkpoint == NULL) return "the destination cannot go on where it stopped";
     if (c->destination->cannot_resume == NULL) return NULL;
     return c->destination->cannot_resume(c->destination_state, c->destination_env);
 }
 
+const char *mr_checkpoints_cannot(const mr_checkpoints *c)
+{
+    const char *why = source_cannot(c);
+    return why != NULL ? why : destination_cannot(c);
+}
+
 /* Somebody asked for it by name: then trouble with it is the run's trouble. */
 static bool insists(const mr_checkpoints *c)
 {
-    return c->config->resume == MR_RESUME_REQUIRE ||
+    return c->config->resume == MR_RESUME_REQUIRE || c->increment != NULL ||
            c->config->reliability.checkpoint.dir != NULL ||
            c->config->reliability.delivery == MR_DELIVERY_EXACTLY_ONCE;
 }
@@ -57,6 +68,7 @@ static void init_buffers(mr_checkpoints *c)
     mr_buffer_init(&c->columns, "the columns found", MR_COMMIT_COLUMNS_MAX);
     mr_buffer_init(&c->source_position, "the source's position", MR_POSITION_MAX);
     mr_buffer_init(&c->destination_position, "the destination's position", MR_POSITION_MAX);
+    mr_buffer_init(&c->watermark, "the watermark", 2 * MR_COMMIT_WATERMARK_MAX);
     mr_buffer_init(&c->saved, "the state of the transforms", MR_COMMIT_TRANSFORM_MAX);
 }
 
@@ -146,6 +158,8 @@ static mr_code go_on(mr_checkpoints *c, mr_error *err)
     if (rc != MR_OK && found->sealed) return was_complete(c, rc, err);
     if (rc == MR_OK) rc = seek(c, err);
     if (rc != MR_OK && c->published) return was_complete(c, rc, err);
+    if (rc == MR_OK && c->increment != NULL)
+        rc = mr_increment_load_midway(c->increment, found->watermark, err);
     if (rc == MR_OK && c->extra != NULL)
         rc = c->extra->load(c->extra->context, found->transform, err);
     if (rc == MR_OK) rc = mr_quarantine_resume(c->quarantine, &found->rejects, found->sealed, err);
@@ -170,9 +184,74 @@ static mr_code none_here(mr_checkpoints *c, mr_error *err)
                    c->committer.dir);
 }
 
+/* May a watermark be kept at all? */
+static mr_code check_watermark(const mr_checkpoints *c, mr_error *err)
+{
+    const char *const mode = mr_options_state(&c->config->options, "mode")->text;
+    if (!c->increment->marks) return MR_OK;
+    if (!c->seals && c->destination->keep_watermark == NULL)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "'mode: %s' contradicts 'destination.type: %s', where no watermark can be "
+                       "kept%s%s",
+                       mode, c->destination->name, destination_cannot(c) != NULL ? ": " : "",
+                       destination_cannot(c) != NULL ? destination_cannot(c) : "");
+    if (c->cannot != NULL && c->destination->commit_every != NULL &&
+        c->destination->commit_every(c->destination_state) > 0)
+        return mr_fail(err, MR_ERR_USAGE,
+                       "'mode: %s' contradicts 'destination.commit_every': what is committed in "
+                       "between has no watermark with it: %s",
+                       mode, c->cannot);
+    return MR_OK;
+}
+
+/* A watermark without its data would lose records. */
+static mr_code check_target(const mr_checkpoints *c, mr_error *err)
+{
+    mr_identity there;
+    const mr_watermark *base = &c->increment->base;
+    if (!base->has || mr_option_find(c->destination->options, MR_SLICE("append")) == NULL ||
+        c->destination->target == NULL)
+        return MR_OK;
+    const mr_slice path = c->destination->target(c->destination_state);
+    if (path.len == 0 || mr_identity_of_path(path.ptr, &there)) return MR_OK;
+    return mr_fail(err, MR_ERR_USAGE,
+                   "'%.*s' is gone, but its watermark says that everything up to %.*s is in it; "
+                   "--mode full loads everything again",
+                   MR_SLICE_ARGS(path), MR_SLICE_ARGS(base->max.text));
+}
+
+/* That of the last run that came to its end, in the destination. */
+static mr_code find_watermark(mr_checkpoints *c, mr_error *err)
+{
+    mr_buffer state;
+    if (c->increment == NULL || c->destination->find_watermark == NULL) return MR_OK;
+    if (!c->increment->marks) return MR_OK;
+    mr_buffer_init(&state, "the watermark", MR_COMMIT_WATERMARK_MAX);
+    const bool fresh = c->increment->fresh;
+    mr_code rc =
+        c->destination->find_watermark(c->destination_state, mr_slice_text(c->id), &state, err);
+    if (rc == MR_ERR_USAGE && fresh) rc = MR_OK; /* what is missing is made again */
+    if (rc == MR_OK) rc = mr_increment_load(c->increment, mr_buffer_slice(&state), err);
+    mr_buffer_done(&state);
+    return rc;
+}
+
+/* The journal's last record is of a finished run: nothing is to be gone on from. */
+static mr_code take_finished(mr_checkpoints *c, mr_error *err)
+{
+    c->idle = true;
+    if (c->increment == NULL || !c->increment->marks) return none_here(c, err);
+    MR_TRY(mr_increment_load(c->increment, c->found.watermark, err));
+    MR_TRY(check_target(c, err));
+    return none_here(c, err);
+}
+
 mr_code mr_checkpoints_resume(mr_checkpoints *c, mr_error *err)
 {
     c->cannot = mr_checkpoints_cannot(c);
+    c->seals = c->increment != NULL && c->config->resume != MR_RESUME_NEVER &&
+               destination_cannot(c) == NULL;
+    if (c->increment != NULL) MR_TRY(check_watermark(c, err));
     c->last_ns = mr_clock_ns();
     const mr_code rc = prepare(c, err);
     if (rc != MR_OK && (c->cannot != NULL || !insists(c))) { /* no home: nothing can be there */
@@ -182,12 +261,14 @@ mr_code mr_checkpoints_resume(mr_checkpoints *c, mr_error *err)
     MR_TRY(rc);
     MR_TRY(look(c, err));
     if (c->config->resume == MR_RESUME_NEVER) return mr_checkpoints_forget(c, err);
+    MR_TRY(find_watermark(c, err));
     if (c->found_bytes.len == 0) return none_here(c, err);
-    c->on = true; /* `cannot` may be for what that run has brought about */
-    if (mr_commit_decode(mr_buffer_slice(&c->found_bytes), &c->found, err) != MR_OK ||
-        go_on(c, err) != MR_OK)
+    if (mr_commit_decode(mr_buffer_slice(&c->found_bytes), &c->found, err) != MR_OK)
         return advise(err);
-    return MR_OK;
+    if (c->found.finished) return take_finished(c, err);
+    /* `cannot` may be for what that run has brought about */
+    c->on = c->cannot == NULL || source_cannot(c) == NULL;
+    return go_on(c, err) == MR_OK ? MR_OK : advise(err);
 }
 
 mr_code mr_checkpoints_set_columns(mr_checkpoints *c, mr_slice columns, mr_error *err)
@@ -236,6 +317,11 @@ static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr
     commit.columns = mr_buffer_slice(&c->columns);
     commit.transform = mr_buffer_slice(&c->saved);
     commit.watermark = c->found.watermark;
+    if (c->increment != NULL) {
+        mr_buffer_reset(&c->watermark);
+        MR_TRY(mr_increment_save_midway(c->increment, &c->watermark, err));
+        commit.watermark = mr_buffer_slice(&c->watermark);
+    }
     mr_buffer_reset(&c->record);
     return mr_commit_encode(&commit, &c->record, err);
 }
@@ -250,6 +336,7 @@ static mr_code hand_over(mr_checkpoints *c, int fds[MR_COMMITTER_FDS], mr_error 
         c->kept_inside = true;
         fds[0] = fds[1] = -1;
     }
+    c->idle = false;
     return mr_committer_begin(&c->committer, &c->record, fds, err);
 }
 
@@ -296,7 +383,7 @@ mr_code mr_checkpoints_start(mr_checkpoints *c, mr_error *err)
 {
     const mr_ledger nothing = {0};
     int fds[MR_COMMITTER_FDS] = {-1, -1};
-    if (!c->on || c->resuming || c->destination->leaves_traces == NULL ||
+    if ((!c->on && !c->seals) || c->resuming || c->destination->leaves_traces == NULL ||
         !c->destination->leaves_traces(c->destination_state))
         return MR_OK;
     MR_TRY(compose(c, NULL, &nothing, false, fds, err));
@@ -337,20 +424,66 @@ const char *mr_checkpoints_dir(const mr_checkpoints *c)
 
 bool mr_checkpoints_has_state(const mr_checkpoints *c)
 {
-    return c->opened && (c->kept_inside || mr_committer_has_state(&c->committer));
+    return c->opened && (c->kept_inside || (mr_committer_has_state(&c->committer) && !c->idle));
+}
+
+static bool marks_in_journal(const mr_checkpoints *c)
+{
+    return c->increment != NULL && c->increment->marks && c->destination->keep_watermark == NULL;
 }
 
 mr_code mr_checkpoints_seal(mr_checkpoints *c, const mr_ledger *ledger, mr_error *err)
 {
     int fds[MR_COMMITTER_FDS] = {-1, -1};
     bool data_is_lost;
-    if (!c->on) return MR_OK;
+    if (!c->on && !c->seals) return MR_OK;
     MR_TRY(take_result(c, err));
-    if ((!mr_checkpoints_has_state(c) && !c->always_seals) || c->sealed) return MR_OK;
+    if ((!mr_checkpoints_has_state(c) && !c->always_seals && !marks_in_journal(c)) || c->sealed)
+        return MR_OK;
     MR_TRY(compose(c, NULL, ledger, true, fds, err));
     MR_TRY(hand_over(c, fds, err));
     MR_TRY(mr_committer_wait(&c->committer, &data_is_lost, err));
     c->sealed = true;
+    return MR_OK;
+}
+
+mr_code mr_checkpoints_keep_watermark(mr_checkpoints *c, mr_error *err)
+{
+    mr_slice state = {0}, value = {0};
+    if (c->increment == NULL) return MR_OK;
+    MR_TRY(mr_increment_accept(c->increment, err));
+    if (c->published || c->destination->keep_watermark == NULL) return MR_OK;
+    if (mr_increment_has_state(c->increment)) {
+        mr_buffer_reset(&c->watermark);
+        MR_TRY(mr_increment_save(c->increment, &c->watermark, err));
+        state = mr_buffer_slice(&c->watermark);
+        value = c->increment->base.max.text;
+    }
+    const bool stays = !c->increment->marks && !c->increment->fresh; /* it is not this run's */
+    if (stays) return MR_OK;
+    return c->destination->keep_watermark(c->destination_state, mr_slice_text(c->id), state,
+                                          c->increment->column, value, err);
+}
+
+/* In place of the checkpoints: the watermark, that of the run or, when it was given up, of those
+ * before. */
+static mr_code keep_finished(mr_checkpoints *c, mr_error *err)
+{
+    const int fds[MR_COMMITTER_FDS] = {-1, -1};
+    mr_commit commit = {.finished = true, .wall_ns = mr_clock_wall_ns()};
+    bool data_is_lost;
+    if (c->idle && !c->increment->accepted) return MR_OK; /* it is there */
+    mr_buffer_reset(&c->watermark);
+    MR_TRY(mr_increment_save(c->increment, &c->watermark, err));
+    commit.pipeline = mr_slice_text(c->id);
+    MR_TRY(name_ends(c, &commit, err));
+    commit.settings = mr_buffer_slice(&c->settings);
+    commit.watermark = mr_buffer_slice(&c->watermark);
+    mr_buffer_reset(&c->record);
+    MR_TRY(mr_commit_encode(&commit, &c->record, err));
+    MR_TRY(mr_committer_begin(&c->committer, &c->record, fds, err));
+    MR_TRY(mr_committer_wait(&c->committer, &data_is_lost, err));
+    c->idle = true;
     return MR_OK;
 }
 
@@ -361,6 +494,7 @@ mr_code mr_checkpoints_forget(mr_checkpoints *c, mr_error *err)
     if (c->kept_inside && c->destination->forget_commit != NULL)
         MR_TRY(c->destination->forget_commit(c->destination_state, mr_slice_text(c->id), err));
     c->kept_inside = false;
+    if (marks_in_journal(c) && mr_increment_has_state(c->increment)) return keep_finished(c, err);
     return mr_committer_remove(&c->committer, err);
 }
 
@@ -370,7 +504,7 @@ void mr_checkpoints_close(mr_checkpoints *c)
     mr_committer_close(&c->committer);
     mr_buffer *const all[] = {&c->found_bytes, &c->settings,        &c->names,
                               &c->columns,     &c->source_position, &c->destination_position,
-                              &c->saved,       &c->record};
+                              &c->saved,       &c->record,          &c->watermark};
     for (size_t i = 0; i < MR_COUNT_OF(all); i++)
         mr_buffer_done(all[i]);
     c->opened = c->on = false;

@@ -20,6 +20,9 @@
  * nothing. Steps 4 and 6 are for runs that have made a checkpoint; a short run makes none and
  * touches no state.
  *
+ * Incremental loads always take step 4, unless the watermark is in the destination's transaction;
+ * and in place of step 6 the journal gets a record that holds the watermark alone.
+ *
  * State that is not the source's and not the destination's (of a transform that remembers records)
  * is handed over with mr_checkpoint_extra.
  *
@@ -30,6 +33,7 @@
 #include "pipeline/commit.h"
 #include "pipeline/committer.h"
 #include "pipeline/config.h"
+#include "pipeline/increment.h"
 #include "pipeline/pipeline_id.h"
 #include "pipeline/quarantine.h"
 
@@ -63,6 +67,7 @@ typedef struct mr_checkpoints {
     bool always_seals; /* also a run that has made no checkpoint says that it is complete */
     const mr_checkpoint_extra *extra; /* NULL: nothing has state of its own */
     int64_t now_ns;                   /* part of each checkpoint */
+    mr_increment *increment;          /* NULL: the run takes everything, as if it were the first */
     void (*warn)(void *context, const char *text);
     void *warn_context;
     /* Results of it. */
@@ -76,11 +81,13 @@ typedef struct mr_checkpoints {
     mr_source_place from; /* where the source has gone to */
     /* Own. */
     mr_buffer found_bytes, settings, names, columns, source_position, destination_position, saved,
-        record;
+        record, watermark;
     mr_committer committer;
     bool opened;
     bool kept_inside; /* the destination holds a commit of this pipeline */
     bool sealed;
+    bool seals; /* the target's beginning and end are kept, if nothing in between */
+    bool idle;  /* the journal holds nothing but the watermark of finished runs */
     int64_t last_ns;
     uint64_t last_read;
     bool warned;
@@ -111,6 +118,10 @@ MR_NODISCARD mr_code mr_checkpoints_settled(void *context, const mr_source_place
 /* Step 4, when there is anything that a later run would go on from. */
 MR_NODISCARD mr_code mr_checkpoints_seal(mr_checkpoints *checkpoints, const mr_ledger *ledger,
                                          mr_error *err);
+
+/* Between step 4 and 5: what the run has taken is the next run's watermark, in the transaction of
+ * the data where the destination has one; else it is in the journal already. */
+MR_NODISCARD mr_code mr_checkpoints_keep_watermark(mr_checkpoints *checkpoints, mr_error *err);
 
 /* Waits until nothing is under way: before the destination is committed, left or given up. */
 void mr_checkpoints_rest(mr_checkpoints *checkpoints);

@@ -369,6 +369,8 @@ static mr_code deliver_part(mr_collector *c, mr_job *job, mr_error *err)
     account(c, job);
     if (job->drift.len > 0 || job->discarded > 0)
         MR_TRY(c->config->drifted(c->config->drifted_context, job, err));
+    if (c->config->delivered != NULL)
+        MR_TRY(c->config->delivered(c->config->delivered_context, job, err));
     MR_TRY(quarantine_all(c, job, err));
     if (!c->rejects_exceeded) return MR_OK;
     *err = c->exceeded;

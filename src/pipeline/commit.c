@@ -122,7 +122,7 @@ mr_code mr_commit_encode(const mr_commit *commit, mr_buffer *out, mr_error *err)
     MR_TRY(mr_pack_u64(out, commit->rejects.dropped, err));
     end_section(out, at);
     MR_TRY(begin_section(out, SECTION_STATE, &at, err));
-    MR_TRY(mr_pack_u32(out, commit->sealed, err));
+    MR_TRY(mr_pack_u32(out, commit->sealed + 2u * commit->finished, err));
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->wall_ns, err));
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->now_ns, err));
     end_section(out, at);
@@ -171,6 +171,7 @@ static mr_code get_ledger(mr_slice bytes, mr_ledger *out, mr_error *err)
 static mr_code get_section(uint32_t section, mr_slice bytes, mr_commit *out, mr_error *err)
 {
     mr_packed_in in = {.left = bytes};
+    uint32_t state;
     for (size_t i = 0; i < MR_COUNT_OF(texts); i++)
         if (texts[i].section == section) {
             if (bytes.len > texts[i].max) return damaged(err);
@@ -185,7 +186,9 @@ static mr_code get_section(uint32_t section, mr_slice bytes, mr_commit *out, mr_
         out->rejects.dropped = mr_packed_u64(&in);
         break;
     case SECTION_STATE:
-        out->sealed = mr_packed_u32(&in) != 0;
+        state = mr_packed_u32(&in);
+        out->sealed = (state & 1) != 0;
+        out->finished = (state & 2) != 0;
         out->wall_ns = (int64_t)mr_packed_u64(&in);
         out->now_ns = (int64_t)mr_packed_u64(&in);
         break;

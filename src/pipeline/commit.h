@@ -19,7 +19,7 @@
 #define MR_COMMIT_SETTINGS_MAX  ((size_t)4 << 20)
 #define MR_COMMIT_COLUMNS_MAX   ((size_t)32 << 20)
 #define MR_COMMIT_TRANSFORM_MAX ((size_t)64 << 20)
-#define MR_COMMIT_WATERMARK_MAX ((size_t)64 << 10)
+#define MR_COMMIT_WATERMARK_MAX ((size_t)32 << 20)
 
 typedef struct mr_commit {
     mr_slice pipeline;       /* its id */
@@ -29,12 +29,13 @@ typedef struct mr_commit {
     mr_slice destination;    /* position, likewise */
     mr_slice columns;        /* what a first pass found: pipeline/found.h; empty = there was none */
     mr_slice transform;      /* state of the transforms, at most MR_COMMIT_TRANSFORM_MAX */
-    mr_slice watermark;      /* of incremental loads: a place kept for them, not read here */
+    mr_slice watermark;      /* of incremental loads: pipeline/increment.h */
     mr_ledger ledger;
     mr_rejects_mark rejects;
     bool sealed;     /* everything is written; only publishing is left */
     int64_t wall_ns; /* when it was made */
     int64_t now_ns;  /* what now() says in expressions, which is one moment for the whole run */
+    bool finished;   /* and that is done: nothing but the watermark counts */
 } mr_commit;
 
 /* Appends the bytes of `commit` to `out`. MR_ERR_LIMIT names the part that is too large. */

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: MIT */
 #include "pipeline/config.h"
+#include "pipeline/load_mode.h"
 
 #include <sched.h>
 #include <stdarg.h>
@@ -495,7 +496,7 @@ static unsigned level_of_codec(const char *codec, unsigned level)
 /* advanced.* in the words of the destination's connector. */
 static mr_code translate_advanced(mr_pipeline_config *config, mr_error *err)
 {
-    if (config->enable_upsert)
+    if (config->enable_upsert && config->load.mode == MR_LOAD_AUTO)
         MR_TRY(set_end_value(config, "mode", "merge", "advanced.enable_upsert", err));
     if (!config->compression.enable) return MR_OK;
     MR_TRY(set_end_value(config, "compression", config->compression.algorithm,
@@ -563,6 +564,7 @@ mr_code mr_config_finish(mr_pipeline_config *config, unsigned needs, mr_error *e
     if ((needs & MR_CONFIG_DESTINATION) != 0) {
         MR_TRY(translate_advanced(config, err));
         MR_TRY(finish_end(config, &config->destination, err));
+        MR_TRY(mr_load_settle(config, err));
     }
     return note_ignored(config, err);
 }

@@ -70,6 +70,16 @@ typedef enum mr_backpressure {
     MR_BACKPRESSURE_DROP,  /* records that meet full queues are left out, and counted */
 } mr_backpressure;
 
+/* What a run takes of the source, and what becomes of what is in the destination. */
+typedef enum mr_load_mode {
+    MR_LOAD_AUTO, /* nobody said: all of the source, the destination as its own settings say */
+    MR_LOAD_FULL, /* all, in place of what is there */
+    MR_LOAD_APPEND,
+    MR_LOAD_INCREMENTAL, /* what lies above the watermark, added */
+    MR_LOAD_MERGE,       /* by keys: all, or what lies above the watermark */
+    MR_LOAD_SNAPSHOT,    /* all, added, each row marked with the run */
+} mr_load_mode;
+
 typedef enum mr_lossy {
     MR_LOSSY_REFUSE, /* a record that would lose something is rejected */
     MR_LOSSY_ALLOW,  /* each loss is counted */
@@ -198,10 +208,17 @@ typedef struct mr_pipeline_config {
     mr_option_list plugins; /* paths; loaded when they are read */
     mr_steps steps;         /* of the file; after mr_config_finish() those of flags, too */
     mr_steps flag_steps;    /* --filter and --map in their order */
-    mr_option_list select;  /* columns kept, in this order; none = all */
-    mr_option_map rename;   /* old name -> new name */
-    uint64_t limit;         /* records; 0 = all */
-    double sample;          /* share of the records that is taken, 0 to 1 */
+    struct {
+        mr_load_mode mode;
+        mr_option_list keys;
+        const char *cursor, *cursor_start, *lookback; /* NULL = none */
+        const char *snapshot_column;
+        int skip_nulls; /* else records without a cursor are rejected */
+    } load;
+    mr_option_list select; /* columns kept, in this order; none = all */
+    mr_option_map rename;  /* old name -> new name */
+    uint64_t limit;        /* records; 0 = all */
+    double sample;         /* share of the records that is taken, 0 to 1 */
     uint64_t sample_seed;
     mr_alerts alerts;
     const char *schema_text; /* of --schema: a file, or name=type,... */

@@ -57,6 +57,16 @@ static const mr_option_choice rate_units[] = {
     {"records", MR_RATE_RECORDS}, {"bytes", MR_RATE_BYTES}, {"requests", MR_RATE_REQUESTS}, {0}};
 static const mr_option_choice losses[] = {
     {"refuse", MR_LOSSY_REFUSE}, {"allow", MR_LOSSY_ALLOW}, {0}};
+static const mr_option_choice load_modes[] = {{"auto", MR_LOAD_AUTO},
+                                              {"full", MR_LOAD_FULL},
+                                              {"append", MR_LOAD_APPEND},
+                                              {"incremental", MR_LOAD_INCREMENTAL},
+                                              {"merge", MR_LOAD_MERGE},
+                                              {"upsert", MR_LOAD_MERGE},
+                                              {"snapshot", MR_LOAD_SNAPSHOT},
+                                              {"full_refresh", MR_LOAD_FULL},
+                                              {0}};
+static const mr_option_choice cursor_nulls[] = {{"reject", 0}, {"skip", 1}, {0}};
 static const mr_option_choice pipeline_types[] = {{"pipeline", 0}, {0}};
 static const mr_option_choice resumes[] = {
     {"never", MR_RESUME_NEVER}, {"auto", MR_RESUME_AUTO}, {"require", MR_RESUME_REQUIRE}, {0}};
@@ -219,6 +229,14 @@ const mr_option mr_config_table[] = {
     {.name = "storage.spill_dir", .type = MR_OPTION_TEXT, AT(storage.spill_dir), .help = "where sealed groups go when memory runs short; without it the source waits"},
 
     {.name = "plugins", .type = MR_OPTION_LIST, AT(plugins), .help = "shared objects that bring further connectors"},
+    {.name = "mode", .aliases = "load.mode load_mode incremental.mode", .type = MR_OPTION_ENUM, AT(load.mode), .choices = load_modes, .fallback = "auto", .help = "what is taken and where it goes: full replaces what is there, append adds all, incremental adds what is above the watermark, merge updates by keys, snapshot adds all with the time of the run; auto leaves it to the destination's settings"},
+    {.name = "keys", .aliases = "load.keys primary_key merge_keys incremental.keys incremental.primary_key", .type = MR_OPTION_LIST, AT(load.keys), .help = "columns that tell records apart: merge updates by them, incremental passes over what it has taken by them (and the cursor); without them by all columns"},
+    {.name = "cursor", .aliases = "load.cursor cursor_column cursor_field incremental.cursor incremental.cursor_column", .type = MR_OPTION_TEXT, AT(load.cursor), .help = "column that orders records: a number, a time or a text that grows"},
+    {.name = "cursor_start", .aliases = "load.cursor_start incremental.cursor_start", .type = MR_OPTION_TEXT, AT(load.cursor_start), .help = "where the first run begins on the cursor, that value included; without it, at the first record"},
+    {.name = "lookback", .aliases = "load.lookback incremental.lookback", .type = MR_OPTION_TEXT, AT(load.lookback), .help = "how far below the watermark records that came late are looked for: a number, or a duration such as 2d"},
+    {.name = "cursor_nulls", .aliases = "load.cursor_nulls incremental.cursor_nulls", .type = MR_OPTION_ENUM, AT(load.skip_nulls), .choices = cursor_nulls, .fallback = "reject", .help = "records without a cursor: reject them, or skip leaves them out"},
+    {.name = "snapshot_column", .aliases = "load.snapshot_column", .type = MR_OPTION_TEXT, AT(load.snapshot_column), .fallback = "snapshot_at", .help = "mode snapshot: the column that holds the time of the run"},
+
     {.name = "select", .type = MR_OPTION_LIST, AT(select), .help = "columns to keep, in this order"},
     {.name = "rename", .type = MR_OPTION_MAP, AT(rename), .help = "columns to rename, old=new"},
     {.name = "sample", .aliases = "performance.sample", PARSED(parse_share, sample, "a share from 0 to 1 (0.01) or a percentage (1%)"), .fallback = "1", .help = "take this share of the records; which ones does not depend on workers"},

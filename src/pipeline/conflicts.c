@@ -245,8 +245,9 @@ static const char *place_of(const judge *j, const char *key)
     const mr_endpoint *const to = &j->config->destination;
     if (mr_option_find(mr_config_table, mr_slice_text(key)) != NULL) {
         const mr_option_state *const state = mr_options_state(&j->config->options, key);
-        return state->origin < MR_ORIGIN_FLAG ? state->where : NULL;
-    }
+        if (state->origin != MR_ORIGIN_DEFAULT)
+            return state->origin < MR_ORIGIN_FLAG ? state->where : NULL;
+    } /* the destination may have one of the same name */
     const mr_setting *const setting = mr_endpoint_get(to, key);
     const mr_option_from from = setting != NULL ? setting->from : to->path_from;
     if (setting == NULL && strcmp(key, "path") != 0) return NULL;

@@ -63,6 +63,12 @@ typedef struct mr_engine_config {
     atomic_bool *cancelled; /* set from outside only */
     bool streaming;         /* flush after every piece */
     bool drops;             /* what comes while queues are full is left out */
+    /* Lane, first of all: takes out rows that an earlier run has taken, and notes in job->noted
+     * what a later one has to know of the others. Collector: a job's rows have been handed on. */
+    mr_code (*window)(const void *context, mr_job *job, mr_error *err);
+    const void *window_context;
+    mr_code (*delivered)(void *context, const mr_job *job, mr_error *err);
+    void *delivered_context;
     /* Lane: takes rows that do not go on out of the batch, after reading; NULL = all go on. */
     mr_code (*admit)(const void *context, mr_job *job, mr_error *err);
     const void *admit_context;
@@ -71,6 +77,9 @@ typedef struct mr_engine_config {
     mr_drift *drift;
     mr_code (*drifted)(void *context, mr_job *job, mr_error *err);
     void *drifted_context;
+    /* Lane: adds to the batch what is the same in all its rows, after the steps; NULL = nothing. */
+    mr_code (*stamp)(const void *context, mr_batch *batch, mr_error *err);
+    const void *stamp_context;
     /* Collector: called before what the job carries goes to the destination; may wait. NULL = no.
      */
     mr_code (*pace)(void *context, const mr_job *job, mr_error *err);

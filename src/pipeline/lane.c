@@ -67,6 +67,7 @@ void mr_lane_unread(mr_job *job, size_t start, mr_reader_state state)
     mr_reject_list_reset(&job->refused);
     mr_buffer_reset(&job->encoded);
     mr_buffer_reset(&job->packed);
+    mr_buffer_reset(&job->noted);
     job->result = job->accounted = (mr_text_result){0};
     job->start = job->at = start;
     job->begin_state = job->state = state;
@@ -88,6 +89,7 @@ void mr_lane_next_part(mr_job *job)
     if (!mr_flow_pending(&job->flow)) mr_arena_reset(&job->notes); /* rejects may wait there */
     mr_buffer_reset(&job->encoded);
     mr_buffer_reset(&job->packed);
+    mr_buffer_reset(&job->noted);
     job->row_count = job->encoded_rows = job->filtered = job->deduplicated = job->offered = 0;
     job->discarded = 0;
     mr_buffer_reset(&job->drift);
@@ -190,6 +192,8 @@ static mr_code fill_batch(mr_lane *lane, mr_job *job)
         MR_TRY(config->source->read(lane->source_lane, job, &job->error));
     job->read_done = job->done;
     MR_TRY(mr_job_keep_fields(job, &job->rejects, rejects, &job->error));
+    if (config->window != NULL && !job->stepped)
+        MR_TRY(config->window(config->window_context, job, &job->error));
     if (config->admit == NULL || job->stepped) return MR_OK;
     return config->admit(config->admit_context, job, &job->error);
 }
@@ -207,19 +211,22 @@ static mr_code read_batch(mr_lane *lane, mr_job *job)
  * on. */
 static mr_code take_batch(mr_lane *lane, mr_job *job, uint64_t *row_limit)
 {
+    const mr_engine_config *config = lane->config;
     const counts before = {job->rejects.count, job->refused.count};
-    const uint64_t filtered = job->filtered;
+    const uint64_t aside = job->filtered + job->deduplicated;
     const bool pending = mr_flow_pending(&job->flow);
     if (!pending) MR_TRY(read_batch(lane, job));
     if (lane->chain != NULL && (pending || !job->stepped))
         MR_TRY(mr_lane_step(lane->chain, job, &job->flow, &job->error));
+    if (config->stamp != NULL && (pending || !job->stepped))
+        MR_TRY(config->stamp(config->stamp_context, &job->batch, &job->error));
     job->stepped = job->from_batch;
     job->done = job->read_done && !mr_flow_pending(&job->flow);
     if (job->batch.row_count >= *row_limit) cut_at_limit(job, (uint32_t)*row_limit, before);
     *row_limit -= job->batch.row_count;
     job->offered += job->batch.row_count;
-    job->row_count +=
-        job->batch.row_count + (job->refused.count - before.refused) + (job->filtered - filtered);
+    job->row_count += job->batch.row_count + (job->refused.count - before.refused) +
+                      (job->filtered + job->deduplicated - aside);
     return MR_OK;
 }
 

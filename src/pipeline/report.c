@@ -119,6 +119,21 @@ static void put_checkpoint(mr_json_out *json, const mr_report *r)
     mr_json_close(json, '}');
 }
 
+/* Where the next run of an incremental load begins; null when it is none. */
+static void put_watermark(mr_json_out *json, const mr_report *r)
+{
+    mr_json_key(json, "watermark");
+    if (r->cursor.len == 0) {
+        mr_json_null(json);
+        return;
+    }
+    mr_json_open(json, '{');
+    mr_json_key(json, "cursor"), mr_json_text(json, r->cursor);
+    mr_json_key(json, "value");
+    r->value.len > 0 ? mr_json_text(json, r->value) : mr_json_null(json);
+    mr_json_close(json, '}');
+}
+
 mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
 {
     mr_json_out json = {.out = out};
@@ -135,6 +150,7 @@ mr_code mr_report_json(const mr_report *r, mr_buffer *out, mr_error *err)
     mr_json_key(&json, "max_rss"), mr_json_u64(&json, r->max_rss_bytes);
     mr_json_key(&json, "allocs"), mr_json_u64(&json, r->allocs);
     put_checkpoint(&json, r);
+    put_watermark(&json, r);
     mr_json_key(&json, "guarantee"), mr_json_text(&json, mr_slice_text(r->guarantee));
     mr_json_key(&json, "rejects_path");
     r->rejects_path ? mr_json_text(&json, mr_slice_text(r->rejects_path)) : mr_json_null(&json);

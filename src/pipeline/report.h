@@ -38,6 +38,7 @@ typedef struct mr_report {
     bool state_kept;                /* a later run goes on where this one was */
     bool resumed;                   /* this run went on behind `resumed_read` records */
     uint64_t resumed_read;
+    mr_slice cursor, value; /* how far an incremental load has come; empty when it is none */
     mr_error error;
 } mr_report;
 

@@ -223,6 +223,7 @@ static mr_code open_destination(mr_run *run, mr_error *err)
     MR_TRY(append_to_target(run, err));
     MR_TRY(set_destination(run, run->source->options, err));
     run->destination_env = make_env(run, &run->config->destination, run->destination->plugin);
+    run->destination_env.newest = &run->newest;
     return run->destination->open(run->destination_state, &run->destination_env, err);
 }
 
@@ -257,6 +258,7 @@ static void set_checkpoints(mr_run *run)
     c->always_seals = run->file_set.is_open;
     c->extra = memory_of_steps(run);
     c->now_ns = run->chain_env.now_ns;
+    c->increment = run->increment.on ? &run->increment : NULL;
     c->config = run->config;
     c->source = run->source;
     c->source_state = run->source_state;
@@ -303,6 +305,7 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     pthread_mutex_init(&run->shared_lock, NULL);
     if (config->timeout_ns > 0) run->deadline_ns = run->begun_ns + config->timeout_ns;
     const bool to_somewhere = (needs & MR_CONFIG_DESTINATION) != 0;
+    if (to_somewhere && !config->appends) MR_TRY(mr_increment_init(&run->increment, config, err));
     if (to_somewhere) MR_TRY(find_destination(run, err));
     if (to_somewhere) MR_TRY(refuse_same_file(run, err));
     MR_TRY(find_source(run, err));
@@ -341,7 +344,7 @@ mr_code mr_run_resume(mr_run *run, mr_error *err)
     mr_checkpoints *c = &run->checkpoints;
     MR_TRY(mr_checkpoints_resume(c, err));
     if (c->resuming) run->chain_env.now_ns = c->now_ns = c->found.now_ns;
-    return MR_OK;
+    return mr_run_aim(run, err);
 }
 
 mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_error *err)
@@ -394,6 +397,7 @@ void mr_run_close(mr_run *run)
     mr_stages_done(&run->stages);
     mr_discovery_done(&run->discovery);
     mr_expect_close(&run->expect);
+    mr_increment_done(&run->increment);
     mr_quarantine_close(&run->quarantine);
     run->source = NULL;
     run->destination = NULL;
@@ -539,6 +543,7 @@ static bool must_discover(const mr_run *run)
     const uint32_t wants = run->destination->capabilities;
     const mr_schema *known = run->source->schema(run->source_state);
     const bool asked = mr_expect_is_asked(run->config); /* then types matter to any destination */
+    if (mr_run_must_judge_cursor(run, known)) return true;
     if (mr_run_steps_compute(run)) return must_discover_behind(run, wants);
     if (known == NULL) return (wants & MR_CAP_COLUMNS) != 0 || mr_run_steps_select(run) || asked;
     if ((can & MR_CAP_GROWS) != 0 && (wants & MR_CAP_COLUMNS) != 0) return true;
@@ -713,7 +718,8 @@ static mr_code expect(mr_run *run, const mr_schema *known, mr_error *err)
                              run->expect.typed || run->discovered || run->declared_all, err);
 }
 
-mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
+static mr_code discover(mr_run *run, bool always, uint64_t sample, const mr_schema **out,
+                        mr_error *err)
 {
     const mr_schema *known = run->source->schema(run->source_state);
     run->first_columns = known != NULL ? known->field_count : 0;
@@ -738,7 +744,15 @@ mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err
     if (run->discovered && !computes && run->source->schema(run->source_state) != NULL)
         known = run->source->schema(run->source_state);
     MR_TRY(expect(run, known, err));
+    *out = known;
     return grows && !computes ? mr_run_conform(run, err) : MR_OK;
+}
+
+mr_code mr_run_discover(mr_run *run, bool always, uint64_t sample, mr_error *err)
+{
+    const mr_schema *known = NULL;
+    MR_TRY(discover(run, always, sample, &known, err));
+    return mr_run_settle_load(run, known, err);
 }
 
 /* --- executing
@@ -861,6 +875,9 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     run->onward.chain = run->onward.ordered = NULL;
     run->onward.admit = NULL;
     run->onward.drift = NULL;
+    run->onward.window = NULL;
+    run->onward.delivered = NULL;
+    run->onward.stamp = NULL;
     run->onward.tick = tick_draining;
     run->onward.view = &run->onward_view;
     if (run->onward.worker_count == 0) run->onward.worker_count = run->config->performance.workers;
@@ -915,6 +932,7 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
     mr_run_set_steps(run, 0, &config);
     admit_them(run, &config);
     watch_drift(run, &config);
+    mr_run_load_only_new(run, &config);
     if (mr_origin_write(run, &run->quarantine.origin, err) != MR_OK) return MR_END_FAILED;
     reset_view(run);
     if (begin_source(run, &config, ledger, err) != MR_OK) return MR_END_FAILED;

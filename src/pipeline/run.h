@@ -26,6 +26,7 @@
 #include "pipeline/file_set.h"
 #include "pipeline/groups.h"
 #include "pipeline/hold.h"
+#include "pipeline/increment.h"
 #include "pipeline/quarantine.h"
 #include "pipeline/report.h"
 #include "pipeline/stages.h"
@@ -65,6 +66,9 @@ typedef struct mr_run {
     bool has_shared_stats;
     mr_quarantine quarantine;
     mr_checkpoints checkpoints;
+    mr_increment increment;
+    mr_source_since since;
+    mr_newest newest;
     mr_file_set file_set;
     bool nothing_new; /* files: new, and there are none: nothing is to be done */
     bool is_settled;  /* published */

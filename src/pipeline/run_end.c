@@ -16,6 +16,7 @@ static mr_code publish(mr_run *run, const mr_ledger *ledger, mr_error *err)
     mr_error ignored;
     if (!run->checkpoints.published) MR_TRY(mr_expect_end(&run->expect, err));
     MR_TRY(mr_checkpoints_seal(&run->checkpoints, ledger, err));
+    MR_TRY(mr_checkpoints_keep_watermark(&run->checkpoints, err));
     MR_TRY(mr_quarantine_commit(&run->quarantine, err));
     if (!run->checkpoints.published && run->destination->commit != NULL)
         MR_TRY(run->destination->commit(run->destination_state, err));
@@ -200,6 +201,9 @@ void mr_run_fill_report(mr_run *run, mr_end end, mr_report *report)
     report->rejects_files = run->quarantine.file_count;
     report->guarantee = mr_run_guarantee(run);
     report_checkpoints(run, report);
+    if (run->increment.marks) report->cursor = run->increment.column;
+    if (run->increment.marks && run->increment.base.has)
+        report->value = run->increment.base.max.text;
     report->store_mode = "none";
     if (run->holds) report_store(run, report);
     mr_report_measure(report, &run->view);

@@ -104,6 +104,8 @@ static void read_groups(mr_run *run, uint32_t number, mr_engine_config *config)
                                ? run->config->performance.workers
                                : MR_MAX_WORKERS;
     config->admit = NULL;
+    config->window = NULL;
+    config->delivered = NULL;
     config->streaming = false;
     config->view = &run->onward_view;
     if (!atomic_load(&run->cancelled))

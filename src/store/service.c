@@ -19,7 +19,7 @@
 #define IO_THREADS_DEFAULT 8u /* at most, when the number is ours to choose */
 #define OPEN_ROUTES        8
 #define CORS_LINES         3
-#define GUARDED_ROUTES     4
+#define GUARDED_ROUTES     5
 #define ROUTES_MAX         (OPEN_ROUTES + GUARDED_ROUTES + 2)
 
 /* An admin page behind the check of the caller's token. */
@@ -153,6 +153,13 @@ static bool is_open_page(const char *path)
     return strcmp(path, "/healthz") == 0 || strcmp(path, "/readyz") == 0;
 }
 
+static void guard_route(mr_service *service, mr_http_route *route, guarded *guard)
+{
+    *guard = (guarded){service, route->handler, route->context};
+    route->handler = serve_guarded;
+    route->context = guard;
+}
+
 static void add_admin_routes(mr_service *service)
 {
     mr_http_route pages[MR_ADMIN_ROUTES];
@@ -161,14 +168,14 @@ static void add_admin_routes(mr_service *service)
         .metrics = service->metrics, .ready = is_ready, .status = write_status, .context = service};
     mr_admin_routes(&service->admin, pages);
     for (size_t i = 0; i < MR_ADMIN_ROUTES; i++) {
-        if (!is_open_page(pages[i].path)) {
-            guarded *guard = &service->guards[guards++];
-            *guard = (guarded){service, pages[i].handler, pages[i].context};
-            pages[i].handler = serve_guarded;
-            pages[i].context = guard;
-        }
+        if (!is_open_page(pages[i].path))
+            guard_route(service, &pages[i], &service->guards[guards++]);
         add_route(service, pages[i]);
     }
+    mr_http_route page = service->options.page;
+    if (page.path == NULL) return;
+    guard_route(service, &page, &service->guards[guards]);
+    add_route(service, page);
 }
 
 static void add_preflights(mr_service *service)

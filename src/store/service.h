@@ -42,6 +42,8 @@ typedef struct mr_service_options {
     const char *const *admin_spaces; /* whose tokens administer; borrowed until close */
     size_t admin_space_count;        /* 0: any */
     uint32_t heartbeat_ms;
+    /* A further page for tokens that administer: GET; NULL path: none. Borrowed until close. */
+    mr_http_route page;
     /* Called on a loop's thread after each answer. May be NULL; must not wait. */
     void (*on_answer)(const mr_http_access *access, void *context);
     void *on_answer_context;

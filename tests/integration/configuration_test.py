@@ -193,7 +193,7 @@ def every_step_of_the_documents_validates():
 @test
 def examples_run():
     os.symlink(os.path.join(SOURCE, "data"), "data")
-    ends = {"csv-to-json": 3376, "csv-to-sqlite": 3376, "compressed": 1461, "paced": 10000, "application": 1461}
+    ends = {"csv-to-json": 3376, "csv-to-sqlite": 3376, "compressed": 1461, "incremental": 3376, "paced": 10000, "application": 1461}
     for name, records in ends.items():
         result = run("run", EXAMPLES / (name + ".yaml"), "--summary", "json")
         same(result.summary()["written"], records, name)
