@@ -93,8 +93,8 @@ static mr_code bind_number(const mr_cursor *low, mr_sqlite_stmt *stmt, mr_error 
 {
     double value;
     if (low->small) return mr_sqlite_bind_i64(stmt, 1, low->whole, err);
-    if (!mr_parse_f64(low->text, &value)) value = -INFINITY;
-    return mr_sqlite_bind_f64(stmt, 1, nextafter(value, -INFINITY), err);
+    if (!mr_parse_f64(low->text, &value)) value = -(double)INFINITY;
+    return mr_sqlite_bind_f64(stmt, 1, nextafter(value, -(double)INFINITY), err);
 }
 
 mr_code mr_sqlite_since_bind(const mr_source_since *since, mr_slice declared, mr_sqlite_stmt *stmt,
