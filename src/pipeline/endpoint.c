@@ -430,6 +430,8 @@ static mr_code connector_of_path(mr_endpoint *endpoint, mr_error *err)
     mr_fail(err, MR_ERR_USAGE,
             "the name of the %s '%.*s' does not tell its format; write csv:%.*s or json:%.*s",
             endpoint->role, MR_SLICE_ARGS(path), MR_SLICE_ARGS(path), MR_SLICE_ARGS(path));
+    if (mr_connector_name_find(path) != NULL)
+        mr_error_advise(err, "the connector of that name is meant when a colon ends it");
     if (err != NULL && prefix_length(path) > 0)
         mr_error_advise(err, "if this is a connector of a plug-in, load it with --plugin FILE");
     return say_where(endpoint->path_from, err, MR_ERR_USAGE);

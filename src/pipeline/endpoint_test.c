@@ -73,6 +73,9 @@ MR_TEST(wrong_endpoints_say_what_to_write)
         {"-", "FROM: the name of the source '-' does not tell its format; write csv:- or json:-"},
         {"a.txt", "FROM: the name of the source 'a.txt' does not tell its format; write csv:a.txt "
                   "or json:a.txt"},
+        {"generate", "FROM: the name of the source 'generate' does not tell its format; write "
+                     "csv:generate or json:generate; the connector of that name is meant when a "
+                     "colon ends it"},
         {"cvs:a.csv", "FROM: unknown connector 'cvs'; did you mean 'csv'?"},
         {"http://x/a.csv", "FROM: unknown connector 'http'; a message store is store:http://..."},
         {"postgres://h/db", "FROM: connector 'postgresql' is not built yet in this version"},
