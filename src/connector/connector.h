@@ -357,10 +357,14 @@ typedef struct mr_destination_ops {
     /* Transactions: stores `commit`, the bytes of a checkpoint, under `pipeline` in the transaction
      * of the data and commits it. NULL: the journal keeps them. */
     mr_code (*keep_commit)(void *state, mr_slice pipeline, mr_slice commit, mr_error *err);
+    /* Transactions, where cannot_resume() says that the run is one: stores `commit`, which says
+     * `last`, in the transaction that commit() ends next. It stays there until forget_commit(). */
+    mr_code (*keep_seal)(void *state, mr_slice pipeline, mr_slice commit, mr_error *err);
     /* After open: the bytes that the last kept commit of `pipeline` stored; none when there is no
      * such. What is found here counts, whatever the journal says. */
     mr_code (*find_commit)(void *state, mr_slice pipeline, mr_buffer *out, mr_error *err);
-    /* After open, before start(): an earlier run's unfinished work is of no use any more. */
+    /* After open, before start(): an earlier run's unfinished work is of no use any more. After
+     * commit(): nobody needs what keep_seal() stored. */
     mr_code (*forget_commit)(void *state, mr_slice pipeline, mr_error *err);
     /* Watermarks of incremental loads, for destinations with transactions; both or neither. Stores
      * `watermark` under `pipeline` in the transaction that commit() ends next, with `cursor` and

@@ -386,9 +386,10 @@ static mr_code destination_commit(void *state, mr_error *err)
     mr_sqlite_mind_no_stop(own);
     MR_TRY(finish_table(own, err));
     mr_sqlite_feed_close(&own->feed);
-    if (own->pipeline != NULL)
+    if (own->pipeline != NULL && !own->seals) {
         MR_TRY(mr_sqlite_state_drop(&own->db, mr_slice_text(own->pipeline), err));
-    own->pipeline = NULL;
+        own->pipeline = NULL;
+    }
     MR_TRY(mr_sqlite_commit(&own->db, err));
     own->writing = false;
     own->committed_rows = own->feed.row_count;
@@ -458,6 +459,7 @@ const mr_destination_ops mr_destination_sqlite = {
     .checkpoint = mr_sqlite_destination_checkpoint,
     .resume = mr_sqlite_destination_resume,
     .keep_commit = mr_sqlite_destination_keep_commit,
+    .keep_seal = mr_sqlite_destination_keep_seal,
     .find_commit = mr_sqlite_destination_find_commit,
     .forget_commit = mr_sqlite_destination_forget_commit,
     .keep_watermark = mr_sqlite_destination_keep_watermark,

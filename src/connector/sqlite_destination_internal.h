@@ -43,6 +43,7 @@ typedef struct mr_sqlite_destination {
     const char *pipeline;    /* whose checkpoint is in the database; NULL = none is */
     bool durable;            /* a commit in PATH.part is atomic and survives a power cut */
     bool governed;           /* commits are made with checkpoints, not when rows say so */
+    bool seals;              /* what is kept is of a complete run, and outlives its commit */
     bool resuming;
     mr_buffer remembered; /* resuming: of the table */
 } mr_sqlite_destination;
@@ -79,6 +80,8 @@ MR_NODISCARD mr_code mr_sqlite_destination_resume(void *state, mr_slice position
                                                   bool *out_published, mr_error *err);
 MR_NODISCARD mr_code mr_sqlite_destination_keep_commit(void *state, mr_slice pipeline,
                                                        mr_slice commit, mr_error *err);
+MR_NODISCARD mr_code mr_sqlite_destination_keep_seal(void *state, mr_slice pipeline,
+                                                     mr_slice commit, mr_error *err);
 MR_NODISCARD mr_code mr_sqlite_destination_find_commit(void *state, mr_slice pipeline,
                                                        mr_buffer *out, mr_error *err);
 MR_NODISCARD mr_code mr_sqlite_destination_forget_commit(void *state, mr_slice pipeline,

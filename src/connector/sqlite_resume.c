@@ -12,7 +12,7 @@
 /* --- checkpoints
  * --------------------------------------------------------------------------------- */
 
-#define POSITION_VERSION 1u
+#define POSITION_VERSION 2u
 
 const char *mr_sqlite_destination_cannot_resume(const void *state, const mr_connector_env *env)
 {
@@ -45,12 +45,13 @@ mr_code mr_sqlite_destination_checkpoint(void *state, bool last, mr_buffer *posi
 {
     mr_sqlite_destination *own = state;
     mr_identity part = {0};
-    (void)last;
+    const bool complete = last && mr_sqlite_destination_cannot_resume(own, own->env) != NULL;
     *out_sync_fd = -1;
     if (own->part.is_open) MR_TRY(mr_file_identity(&own->part, &part, err));
     MR_TRY(mr_pack_u32(position, POSITION_VERSION, err));
     MR_TRY(mr_pack_u64(position, part.device, err));
     MR_TRY(mr_pack_u64(position, part.inode, err));
+    MR_TRY(mr_pack_u32(position, complete, err)); /* once it is seen */
     return mr_sqlite_table_remember(&own->table, position, err);
 }
 
@@ -78,6 +79,18 @@ mr_code mr_sqlite_destination_keep_commit(void *state, mr_slice pipeline, mr_sli
     if (own->pipeline == NULL) own->pipeline = mr_arena_copy(own->env->arena, pipeline);
     if (own->pipeline == NULL) return mr_arena_fail(own->env->arena, err);
     return mr_sqlite_commit_part(own, err);
+}
+
+mr_code mr_sqlite_destination_keep_seal(void *state, mr_slice pipeline, mr_slice commit,
+                                        mr_error *err)
+{
+    mr_sqlite_destination *own = state;
+    mr_sqlite_mind_no_stop(own);
+    MR_TRY(mr_sqlite_state_put(&own->db, pipeline, commit, err));
+    own->pipeline = mr_arena_copy(own->env->arena, pipeline);
+    if (own->pipeline == NULL) return mr_arena_fail(own->env->arena, err);
+    own->seals = true;
+    return MR_OK;
 }
 
 /* PATH.part of an earlier run, if it is a database. It stays open (and locked) as own->part. */
@@ -118,10 +131,12 @@ mr_code mr_sqlite_destination_resume(void *state, mr_slice position, bool *out_p
     mr_packed_in in = {.left = position};
     const uint32_t version = mr_packed_u32(&in);
     const uint64_t device = mr_packed_u64(&in), inode = mr_packed_u64(&in);
+    const bool complete = mr_packed_u32(&in) != 0;
     if (in.broken || version != POSITION_VERSION)
         return mr_fail(err, MR_ERR_USAGE,
                        "the checkpoint's place in the database was written by another version");
-    *out_published = false;
+    *out_published = complete;
+    if (complete) return MR_OK;  /* the row came with the data */
     if (own->pipeline == NULL) { /* the row has gone with the last transaction */
         if (inode != 0 && own->db.handle == NULL) MR_TRY(open_part(own, err));
         *out_published = inode == 0 || (mr_identity_of_path(own->path, &now) &&
@@ -170,7 +185,7 @@ mr_code mr_sqlite_destination_forget_commit(void *state, mr_slice pipeline, mr_e
     struct stat info;
     if (own->pipeline == NULL) return MR_OK; /* gone with the last commit */
     own->pipeline = NULL;
-    own->resuming = own->governed = false;
+    own->resuming = own->governed = own->seals = false;
     if (own->part.is_open) {
         mr_sqlite_close(&own->db);
         own->durable = false;

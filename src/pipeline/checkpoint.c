@@ -27,6 +27,17 @@ static const char *source_cannot(const mr_checkpoints *c)
     return c->source->cannot_resume(c->source_state, c->source_env);
 }
 
+static bool marks_in_journal(const mr_checkpoints *c)
+{
+    return c->increment != NULL && c->increment->marks && c->destination->keep_watermark == NULL;
+}
+
+/* Checkpoints hold what the steps remember; the one that says `sealed` needs nothing of it. */
+static bool has_memory(const mr_checkpoints *c)
+{
+    return c->extra != NULL && c->extra->cannot == NULL;
+}
+
 static const char *destination_cannot(const mr_checkpoints *c)
 {
     if (c->destination->checkpoint == NULL) return "the destination cannot go on where it stopped";
@@ -112,6 +123,10 @@ static mr_code advise(mr_error *err)
 static mr_code same_work(const mr_checkpoints *c, mr_error *err)
 {
     char key[128];
+    if (c->found.files != (c->files != NULL ? c->files->id : 0))
+        return mr_fail(err, MR_ERR_USAGE,
+                       "the files of '%s' that an earlier run was taking are not what they were",
+                       c->config->source.path);
     if (!mr_slice_is(c->found.pipeline, c->id))
         return mr_fail(err, MR_ERR_USAGE, "the checkpoint in '%s' is of another pipeline",
                        c->committer.dir);
@@ -160,8 +175,7 @@ static mr_code go_on(mr_checkpoints *c, mr_error *err)
     if (rc != MR_OK && c->published) return was_complete(c, rc, err);
     if (rc == MR_OK && c->increment != NULL)
         rc = mr_increment_load_midway(c->increment, found->watermark, err);
-    if (rc == MR_OK && c->extra != NULL)
-        rc = c->extra->load(c->extra->context, found->transform, err);
+    if (rc == MR_OK && has_memory(c)) rc = c->extra->load(c->extra->context, found->transform, err);
     if (rc == MR_OK) rc = mr_quarantine_resume(c->quarantine, &found->rejects, found->sealed, err);
     MR_TRY(rc);
     c->resuming = true;
@@ -246,10 +260,27 @@ static mr_code take_finished(mr_checkpoints *c, mr_error *err)
     return none_here(c, err);
 }
 
+/* The run that sealed has come to its end, and only its last step is missing: step 6 here. */
+static mr_code end_of_earlier(mr_checkpoints *c, mr_error *err)
+{
+    const bool marks = marks_in_journal(c);
+    if (marks) MR_TRY(mr_increment_load_midway(c->increment, c->found.watermark, err));
+    if (marks) MR_TRY(mr_increment_accept(c->increment, err));
+    MR_TRY(mr_checkpoints_forget(c, err));
+    if (marks) MR_TRY(mr_increment_begin_again(c->increment, mr_buffer_slice(&c->watermark), err));
+    return none_here(c, err);
+}
+
+static bool has_ended(const mr_checkpoints *c)
+{
+    return c->found.sealed && c->files != NULL && c->files->taken_id != 0 &&
+           c->found.files == c->files->taken_id;
+}
+
 mr_code mr_checkpoints_resume(mr_checkpoints *c, mr_error *err)
 {
     c->cannot = mr_checkpoints_cannot(c);
-    c->seals = c->increment != NULL && c->config->resume != MR_RESUME_NEVER &&
+    c->seals = (c->increment != NULL || c->files != NULL) && c->config->resume != MR_RESUME_NEVER &&
                destination_cannot(c) == NULL;
     if (c->increment != NULL) MR_TRY(check_watermark(c, err));
     c->last_ns = mr_clock_ns();
@@ -266,6 +297,7 @@ mr_code mr_checkpoints_resume(mr_checkpoints *c, mr_error *err)
     if (mr_commit_decode(mr_buffer_slice(&c->found_bytes), &c->found, err) != MR_OK)
         return advise(err);
     if (c->found.finished) return take_finished(c, err);
+    if (has_ended(c)) return end_of_earlier(c, err);
     /* `cannot` may be for what that run has brought about */
     c->on = c->cannot == NULL || source_cannot(c) == NULL;
     return go_on(c, err) == MR_OK ? MR_OK : advise(err);
@@ -308,7 +340,7 @@ static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr
                                       err));
     MR_TRY(mr_quarantine_note(c->quarantine, &commit.rejects, &fds[1], err));
     mr_buffer_reset(&c->saved);
-    if (c->extra != NULL) MR_TRY(c->extra->save(c->extra->context, &c->saved, err));
+    if (has_memory(c)) MR_TRY(c->extra->save(c->extra->context, &c->saved, err));
     commit.pipeline = mr_slice_text(c->id);
     MR_TRY(name_ends(c, &commit, err));
     commit.settings = mr_buffer_slice(&c->settings);
@@ -317,6 +349,7 @@ static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr
     commit.columns = mr_buffer_slice(&c->columns);
     commit.transform = mr_buffer_slice(&c->saved);
     commit.watermark = c->found.watermark;
+    if (c->files != NULL) commit.files = c->files->id;
     if (c->increment != NULL) {
         mr_buffer_reset(&c->watermark);
         MR_TRY(mr_increment_save_midway(c->increment, &c->watermark, err));
@@ -427,18 +460,28 @@ bool mr_checkpoints_has_state(const mr_checkpoints *c)
     return c->opened && (c->kept_inside || (mr_committer_has_state(&c->committer) && !c->idle));
 }
 
-static bool marks_in_journal(const mr_checkpoints *c)
+/* Step 4 and 5 in one: the run is complete once its transaction is. */
+static mr_code seal_inside(mr_checkpoints *c, const mr_ledger *ledger, mr_error *err)
 {
-    return c->increment != NULL && c->increment->marks && c->destination->keep_watermark == NULL;
+    int fds[MR_COMMITTER_FDS] = {-1, -1};
+    if (c->files == NULL || c->published || c->destination->keep_seal == NULL ||
+        c->config->resume == MR_RESUME_NEVER || c->id[0] == 0)
+        return MR_OK;
+    MR_TRY(compose(c, NULL, ledger, true, fds, err));
+    MR_TRY(mr_committer_sync(fds[1], err));
+    MR_TRY(c->destination->keep_seal(c->destination_state, mr_slice_text(c->id),
+                                     mr_buffer_slice(&c->record), err));
+    c->seal_inside = true;
+    return MR_OK;
 }
 
 mr_code mr_checkpoints_seal(mr_checkpoints *c, const mr_ledger *ledger, mr_error *err)
 {
     int fds[MR_COMMITTER_FDS] = {-1, -1};
     bool data_is_lost;
-    if (!c->on && !c->seals) return MR_OK;
+    if (!c->on && !c->seals) return seal_inside(c, ledger, err);
     MR_TRY(take_result(c, err));
-    if ((!mr_checkpoints_has_state(c) && !c->always_seals && !marks_in_journal(c)) || c->sealed)
+    if ((!mr_checkpoints_has_state(c) && c->files == NULL && !marks_in_journal(c)) || c->sealed)
         return MR_OK;
     MR_TRY(compose(c, NULL, ledger, true, fds, err));
     MR_TRY(hand_over(c, fds, err));
@@ -491,9 +534,9 @@ mr_code mr_checkpoints_forget(mr_checkpoints *c, mr_error *err)
 {
     if (!c->opened) return MR_OK;
     mr_checkpoints_rest(c);
-    if (c->kept_inside && c->destination->forget_commit != NULL)
+    if ((c->kept_inside || c->seal_inside) && c->destination->forget_commit != NULL)
         MR_TRY(c->destination->forget_commit(c->destination_state, mr_slice_text(c->id), err));
-    c->kept_inside = false;
+    c->kept_inside = c->seal_inside = false;
     if (marks_in_journal(c) && mr_increment_has_state(c->increment)) return keep_finished(c, err);
     return mr_committer_remove(&c->committer, err);
 }

@@ -20,6 +20,9 @@
  * nothing. Steps 4 and 6 are for runs that have made a checkpoint; a short run makes none and
  * touches no state.
  *
+ * Runs that take what is new among files always take step 4. Where the destination's work is one
+ * transaction, the checkpoint that says `sealed` is in it, and step 6 removes it from there.
+ *
  * Incremental loads always take step 4, unless the watermark is in the destination's transaction;
  * and in place of step 6 the journal gets a record that holds the watermark alone.
  *
@@ -33,6 +36,7 @@
 #include "pipeline/commit.h"
 #include "pipeline/committer.h"
 #include "pipeline/config.h"
+#include "pipeline/file_set.h"
 #include "pipeline/increment.h"
 #include "pipeline/pipeline_id.h"
 #include "pipeline/quarantine.h"
@@ -64,7 +68,8 @@ typedef struct mr_checkpoints {
     void *destination_state;
     const mr_connector_env *destination_env;
     mr_quarantine *quarantine;
-    bool always_seals; /* also a run that has made no checkpoint says that it is complete */
+    const mr_file_set *files; /* NULL: the run does not look what is new among files; else it always
+                                 says that it is complete, also when it has made no checkpoint */
     const mr_checkpoint_extra *extra; /* NULL: nothing has state of its own */
     int64_t now_ns;                   /* part of each checkpoint */
     mr_increment *increment;          /* NULL: the run takes everything, as if it were the first */
@@ -85,6 +90,7 @@ typedef struct mr_checkpoints {
     mr_committer committer;
     bool opened;
     bool kept_inside; /* the destination holds a commit of this pipeline */
+    bool seal_inside; /* it will, once its one transaction is committed */
     bool sealed;
     bool seals; /* the target's beginning and end are kept, if nothing in between */
     bool idle;  /* the journal holds nothing but the watermark of finished runs */

@@ -17,6 +17,7 @@ enum {
     SECTION_LEDGER,
     SECTION_REJECTS,
     SECTION_STATE,
+    SECTION_FILES,
 };
 
 /* The sections that are bytes already. */
@@ -126,6 +127,10 @@ mr_code mr_commit_encode(const mr_commit *commit, mr_buffer *out, mr_error *err)
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->wall_ns, err));
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->now_ns, err));
     end_section(out, at);
+    if (commit->files == 0) return MR_OK;
+    MR_TRY(begin_section(out, SECTION_FILES, &at, err));
+    MR_TRY(mr_pack_u64(out, commit->files, err));
+    end_section(out, at);
     return MR_OK;
 }
 
@@ -192,6 +197,7 @@ static mr_code get_section(uint32_t section, mr_slice bytes, mr_commit *out, mr_
         out->wall_ns = (int64_t)mr_packed_u64(&in);
         out->now_ns = (int64_t)mr_packed_u64(&in);
         break;
+    case SECTION_FILES: out->files = mr_packed_u64(&in); break;
     default: return from_later(err);
     }
     return mr_packed_all_read(&in) ? MR_OK : damaged(err);

@@ -136,6 +136,7 @@ static mr_code read_list(mr_file_set *set, const char *name, bool *out_there, mr
     mr_file_close(&file);
     MR_TRY(rc);
     set->bytes.len = got;
+    set->id = add_to_sum(SEED, mr_buffer_slice(&set->bytes));
     return parse(set, path, err);
 }
 
@@ -156,7 +157,7 @@ static mr_code pack(const mr_file_set *set, mr_buffer *out, mr_error *err)
 }
 
 /* Appears whole or not at all, and durably. */
-static mr_code write_list(const mr_file_set *set, const char *name, mr_error *err)
+static mr_code write_list(mr_file_set *set, const char *name, mr_error *err)
 {
     char path[PATH_ROOM];
     mr_buffer bytes;
@@ -167,6 +168,7 @@ static mr_code write_list(const mr_file_set *set, const char *name, mr_error *er
     if (rc == MR_OK) rc = mr_file_create_beside(&file, path, err);
     if (rc == MR_OK) rc = mr_file_write(&file, mr_buffer_slice(&bytes), err);
     if (rc == MR_OK) rc = mr_file_replace(&file, err);
+    set->id = add_to_sum(SEED, mr_buffer_slice(&bytes));
     mr_file_close(&file);
     mr_buffer_done(&bytes);
     return rc;
@@ -217,11 +219,10 @@ static mr_code judge(mr_file_set *set, uint32_t sorted, const char *path, mr_err
     return MR_OK;
 }
 
+/* What earlier runs have taken is in `set`. */
 static mr_code find_new(mr_file_set *set, const char *pattern, mr_error *err)
 {
     mr_paths paths;
-    bool there;
-    MR_TRY(read_list(set, "files", &there, err));
     for (uint32_t i = 0; i < set->count; i++)
         set->entries[i].is_now = false;
     const uint32_t sorted = set->count;
@@ -275,7 +276,7 @@ static mr_code lock(mr_file_set *set, mr_error *err)
 mr_code mr_file_set_open(mr_file_set *set, const char *dir, const char *pattern, bool start_over,
                          mr_error *err)
 {
-    bool begun = false;
+    bool begun = false, there;
     memset(set, 0, sizeof *set);
     set->lock_fd = -1;
     set->is_open = true;
@@ -284,8 +285,12 @@ mr_code mr_file_set_open(mr_file_set *set, const char *dir, const char *pattern,
     snprintf(set->dir, sizeof set->dir, "%s", dir);
     MR_TRY(mr_journal_make_dir(dir, err));
     MR_TRY(lock(set, err));
+    MR_TRY(read_list(set, "files", &there, err));
+    if (there) set->taken_id = set->id;
     if (!start_over) MR_TRY(find_begun(set, &begun, err));
-    return begun ? MR_OK : find_new(set, pattern, err);
+    if (begun) return MR_OK;
+    MR_TRY(read_list(set, "files", &there, err));
+    return find_new(set, pattern, err);
 }
 
 mr_code mr_file_set_commit(mr_file_set *set, mr_error *err)

@@ -37,6 +37,8 @@ typedef struct mr_file_set {
     uint32_t count, room;
     const char **now; /* NUL-terminated paths that this run takes, in the pattern's order */
     uint32_t now_count;
+    uint64_t id;       /* tells `files.next` from other lists */
+    uint64_t taken_id; /* likewise `files`; 0 = there is none */
     int lock_fd;
     bool is_open;
 } mr_file_set;

@@ -79,6 +79,10 @@ MR_NODISCARD mr_code mr_increment_load_midway(mr_increment *increment, mr_slice 
 /* The run's data are about to be committed: what it has gathered is the watermark from now on. */
 MR_NODISCARD mr_code mr_increment_accept(mr_increment *increment, mr_error *err);
 
+/* The run that accepted is over; this is the next one, which begins with what that one left. */
+MR_NODISCARD mr_code mr_increment_begin_again(mr_increment *increment, mr_slice state,
+                                              mr_error *err);
+
 /* --- a run ----------------------------------------------------------------------------------- */
 
 /* Does the kind of the cursor's values have to be found in the source? */

@@ -221,3 +221,11 @@ mr_code mr_increment_accept(mr_increment *inc, mr_error *err)
     inc->base.seed = inc->gathered.seed;
     return MR_OK;
 }
+
+mr_code mr_increment_begin_again(mr_increment *inc, mr_slice state, mr_error *err)
+{
+    const mr_pipeline_config *config = inc->config;
+    mr_increment_done(inc);
+    MR_TRY(mr_increment_init(inc, config, err));
+    return mr_increment_load(inc, state, err);
+}

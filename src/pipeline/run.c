@@ -255,7 +255,7 @@ static const mr_checkpoint_extra *memory_of_steps(const mr_run *run)
 static void set_checkpoints(mr_run *run)
 {
     mr_checkpoints *c = &run->checkpoints;
-    c->always_seals = run->file_set.is_open;
+    c->files = run->file_set.is_open ? &run->file_set : NULL;
     c->extra = memory_of_steps(run);
     c->now_ns = run->chain_env.now_ns;
     c->increment = run->increment.on ? &run->increment : NULL;

@@ -169,11 +169,14 @@ def it_listens_on_both_families_and_starts_on_the_same_port_100_ms_after_the_sig
 
 @test
 def an_unread_log_holds_nothing_up():
-    with socket.socket() as chosen:
-        chosen.bind(("127.0.0.1", 0))
-        port = chosen.getsockname()[1]
-    child = subprocess.Popen([link(), "--test-mode", "--port=%d" % port], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    child = subprocess.Popen([link(), "--test-mode", "--port=0"], stdout=subprocess.PIPE, stderr=subprocess.PIPE)
     try:
+        told = b""
+        while not re.search(rb"listening on http://[^ \"]*:\d+", told):
+            more = os.read(child.stdout.fileno(), 4096)
+            expect(more, "it ended", told)
+            told += more
+        port = int(re.search(rb"listening on http://[^ \"]*:(\d+)", told).group(1))
         with connected(port) as peer:
             body = b'["stream.write","a",{"type":"T","data":{}}]'
             request = b"POST /rpc HTTP/1.1\r\nHost: h\r\nContent-Length: %d\r\n\r\n%s" % (len(body), body)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """`--files new`: each file of a pattern is taken once, by whatever run, killed ones included; changed ones again."""
 import contextlib
+import glob
 import os
 import random
 import signal
@@ -12,6 +13,9 @@ sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
 from cli import expect, main, read, run, same, start, test, write
 
+SEED = int(os.environ.get("SEED", "0")) or random.randrange(1, 1 << 32)
+RANDOM = random.Random(SEED)
+TURNS = int(os.environ.get("TURNS", "4"))
 FLAGS = ("--files", "new", "--state-dir", "state", "--summary", "json", "--progress", "off")
 
 
@@ -61,30 +65,72 @@ def what_it_is_not_for_is_said():
     expect(b"'files: new' is for files that csv and json read" in said.err, said)
 
 
+def rows_of(target):
+    if not target.endswith(".db"):
+        return read(target).decode().splitlines()[1:]
+    with contextlib.closing(sqlite3.connect(target)) as db:
+        (table,) = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'millrace%'").fetchone()
+        return [str(row[0]) for row in db.execute('SELECT * FROM "%s"' % table)]
+
+
+def take_with_kills(source, target, *flags):
+    """One run, started until one is let live; it is followed by another now and then, which has nothing to do."""
+    for _ in range(RANDOM.randint(0, 4)):
+        process = start("copy", source, target, *FLAGS, *flags, "--checkpoint-records", "500")
+        time.sleep(RANDOM.uniform(0, 0.05))
+        process.signal(signal.SIGKILL)
+        process.finish(60)
+    run("copy", source, target, *FLAGS, *flags)
+
+
 @test
 def killed_at_any_moment_each_file_is_taken_once():
-    chance = random.Random(7)
     os.mkdir("in")
     for target in ("out.csv", "out.db"):
         flags = ("--to-opt", "append=true") if target == "out.csv" else ("--to-opt", "mode=append", "--infer", "off")
         wanted = []
-        for turn in range(4):
+        for turn in range(TURNS):
             rows = ["%s-%d-%d" % (target, turn, i) for i in range(3000)]
             wanted += rows
-            write("in/%s-%d.csv" % (target, turn), "a\n" + "\n".join(rows) + "\n")
-            for _ in range(4):
-                process = start("copy", "in/%s-*.csv" % target, target, *FLAGS, *flags, "--checkpoint-records", "500")
-                time.sleep(chance.uniform(0, 0.06))
-                process.signal(signal.SIGKILL)
-                process.finish(60)
-            run("copy", "in/%s-*.csv" % target, target, *FLAGS, *flags)
-            if target == "out.csv":
-                got = read(target).decode().splitlines()[1:]
-            else:
-                with contextlib.closing(sqlite3.connect(target)) as db:
-                    table = db.execute("SELECT name FROM sqlite_schema WHERE type = 'table'").fetchone()[0]
-                    got = [row[0] for row in db.execute('SELECT a FROM "%s"' % table)]
-            expect(got == wanted, "other rows", target, turn, len(got), len(wanted))
+            write("in/%s-%03d.csv" % (target, turn), "a\n" + "\n".join(rows) + "\n")
+            take_with_kills("in/%s-*.csv" % target, target, *flags)
+            got = rows_of(target)
+            expect(got == wanted, "other rows", SEED, target, turn, len(got), len(wanted))
+
+
+@test
+def files_that_have_grown_are_read_again_and_only_their_new_rows_taken():
+    os.mkdir("in")
+    for target in ("out.csv", "out.db"):
+        flags = ("--mode", "incremental", "--cursor", "id")
+        flags += ("--to-opt", "append=true") if target == "out.csv" else ("--to-opt", "mode=append")
+        path, count = "in/%s-growing.csv" % target, 0
+        write(path, "id\n")
+        for turn in range(TURNS):
+            with open(path, "a") as file:
+                file.write("".join("%d\n" % i for i in range(count, count + 3000)))
+            count += 3000
+            take_with_kills("in/%s-*.csv" % target, target, *flags)
+            got = rows_of(target)
+            expect(got == [str(i) for i in range(count)], "other rows", SEED, target, turn, len(got), count)
+
+
+@test
+def an_unfinished_run_whose_files_have_changed_is_no_silent_restart():
+    os.mkdir("in")
+    write("in/1.csv", "a\n" + "1234567890123456789012345678901234567890\n" * 2000000)
+    process = start("copy", "in/*.csv", "out.csv", *FLAGS, "--checkpoint-records", "1000")
+    for _ in range(10000):
+        if glob.glob("state/*/journal*"):
+            break
+        time.sleep(0.001)
+    process.signal(signal.SIGKILL)
+    expect(process.finish(60).code != 0, "it was over before the kill")
+    write("in/1.csv", "a\n1\n")
+    said = run("copy", "in/*.csv", "out.csv", *FLAGS, code=2)
+    expect(b"are not what they were" in said.err and b"--resume never" in said.err, said)
+    run("copy", "in/*.csv", "out.csv", *FLAGS, "--resume", "never")
+    same(read("out.csv"), b"a\n1\n")
 
 
 main()
