@@ -885,7 +885,6 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     if (mr_hold_open(&run->hold, &store, &run->onward, run->config->performance.flush_interval_ns,
                      err) != MR_OK)
         return MR_END_FAILED;
-    run->hold.source_name = mr_slice_text(run->config->source.path);
     config->destination = &mr_destination_hold;
     config->destination_state = &run->hold;
     mr_end end = move(run, config, run->source->name, ledger, err);
