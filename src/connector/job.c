@@ -210,6 +210,10 @@ void mr_job_place_refused(mr_job *job, uint32_t from)
             reject->raw = text_as_it_came(job, row);
             reject->rebuilt = true;
             reject->byte_length = reject->raw.len;
+            if (!batch->origin.placed) continue;
+            reject->line = batch->origin.line + batch->row_line[row];
+            reject->byte_offset = batch->origin.byte_offset + batch->row_offset[row];
+            reject->byte_length = batch->row_length[row];
             continue;
         }
         reject->columns = batch->origin.columns;

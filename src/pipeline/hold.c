@@ -17,18 +17,25 @@ static uint32_t held_abilities(void *state)
     return MR_CAP_SPLIT | MR_CAP_TYPED;
 }
 
-/* Hands out a group's share at a time and frees it: draining needs no more memory than holding did.
- */
+/* Hands out a group's share at a time, of one file, and frees it: draining needs no more memory
+ * than holding did. */
 static mr_code held_fetch(void *state, mr_job *job, mr_error *err)
 {
     mr_hold *hold = state;
-    uint64_t count;
-    const uint64_t first = mr_store_first(hold->store);
-    MR_TRY(mr_store_take_front(hold->store, &job->batch, &count, err));
-    job->end = count == 0;
+    mr_batch *batch = &job->batch;
+    uint64_t count = 0;
+    const uint32_t asked = batch->asked_max_rows;
+    const uint64_t run = mr_places_run(&hold->places);
     job->from_batch = true;
-    job->batch.origin.record = first;
-    job->file_name = hold->source_name;
+    job->end = run == 0;
+    if (job->end) return MR_OK;
+    batch->asked_max_rows = (uint32_t)mr_min_u64(asked, run);
+    const mr_code rc = mr_store_take_front(hold->store, batch, &count, err);
+    batch->asked_max_rows = asked;
+    MR_TRY(rc);
+    mr_places_take(&hold->places, batch);
+    job->file_name = batch->origin.source;
+    mr_store_count_beside(hold->store, mr_places_bytes(&hold->places));
     return MR_OK;
 }
 
@@ -54,12 +61,14 @@ mr_code mr_hold_open(mr_hold *hold, const mr_store_config *config, mr_engine_con
     hold->onward = onward;
     hold->flush_interval_ns = flush_interval_ns;
     hold->flushed_ns = mr_clock_ns();
+    mr_places_init(&hold->places);
     return mr_store_open(config, &hold->store, err);
 }
 
 void mr_hold_close(mr_hold *hold)
 {
     mr_store_close(hold->store);
+    mr_places_done(&hold->places);
     hold->store = NULL;
 }
 
@@ -101,9 +110,35 @@ static bool flush_is_due(const mr_hold *hold)
            mr_clock_ns() - hold->flushed_ns > hold->flush_interval_ns;
 }
 
+/* Where the rows of a batch are in their source, as mr_job_place_refused() and the quarantine would
+ * say it now. */
+static mr_code keep_places(mr_hold *hold, const mr_job *job, mr_error *err)
+{
+    const mr_batch *batch = &job->batch;
+    const mr_origin *origin = &batch->origin;
+    const bool text = origin->bytes.ptr != NULL;
+    const bool based = job->bytes.len > 0 && !job->unplaced;
+    const uint64_t record = job->record_base + origin->record;
+    const uint64_t line = origin->line + (based ? job->line_base + 1 : 0);
+    const uint64_t offset = origin->byte_offset + (based ? job->offset + job->start : 0);
+    MR_TRY(mr_places_enter(&hold->places, job->file_name, err));
+    for (uint32_t row = 0; row < batch->row_count; row++) {
+        mr_place_of_row place = {.record = record + batch->row_record[row]};
+        if (text && line + batch->row_line[row] > 0) {
+            place.line = line + batch->row_line[row];
+            place.byte_offset = offset + batch->row_offset[row];
+            place.byte_length = batch->row_length[row];
+        }
+        MR_TRY(mr_places_add(&hold->places, &place, err));
+    }
+    mr_store_count_beside(hold->store, mr_places_bytes(&hold->places));
+    return MR_OK;
+}
+
 static mr_code hold_write(void *state, mr_job *job, mr_error *err)
 {
     mr_hold *hold = state;
+    MR_TRY(keep_places(hold, job, err));
     MR_TRY(mr_store_append(hold->store, &job->batch, err));
     job->encoded_rows += job->batch.row_count;
     if (mr_store_pressure_now(hold->store) == MR_STORE_FULL) return mr_hold_drain(hold, err);

@@ -7,18 +7,23 @@
  * flush_interval has passed; each time by a run of the engine of its own, from the store to the
  * real destination, so that encoding is parallel again.
  *
+ * The store keeps values, not texts: a record that the real destination refuses is rejected with a
+ * JSON object of them, and with its file, record, line and bytes in the source, which wait beside
+ * the store (record/places.h).
+ *
  * Thread: the collector's of the outer run, which waits while the inner run goes on. */
 #ifndef MR_PIPELINE_HOLD_H
 #define MR_PIPELINE_HOLD_H
 
 #include "pipeline/engine.h"
+#include "record/places.h"
 #include "record/store.h"
 
 typedef struct mr_hold {
     const mr_engine_config
         *onward; /* the run from the store to the real destination, but for its source */
     mr_store *store;
-    mr_slice source_name; /* for the quarantine */
+    mr_places places;     /* where each record held came from */
     mr_ledger ledger;     /* of all onward runs so far */
     mr_store_stats stats; /* at the fullest, just before the last drain */
     int64_t flush_interval_ns;

@@ -45,7 +45,7 @@ static void put_columns(mr_json_out *json, const mr_schema *columns)
 static void put_raw(mr_json_out *json, const mr_reject *reject)
 {
     mr_slice raw = reject->raw;
-    const bool short_of_all = raw.len < reject->byte_length;
+    const bool short_of_all = raw.len < reject->byte_length && !reject->rebuilt;
     const bool cut = raw.len > MR_REJECT_RAW_BYTES || short_of_all;
     if (raw.len > MR_REJECT_RAW_BYTES) raw.len = MR_REJECT_RAW_BYTES;
     const size_t whole = mr_utf8_valid_prefix(raw);

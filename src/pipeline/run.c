@@ -885,11 +885,15 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     if (mr_hold_open(&run->hold, &store, &run->onward, run->config->performance.flush_interval_ns,
                      err) != MR_OK)
         return MR_END_FAILED;
-    run->hold.source_name = mr_slice_text(run->config->source.path);
     config->destination = &mr_destination_hold;
     config->destination_state = &run->hold;
     mr_end end = move(run, config, run->source->name, ledger, err);
     if (end == MR_END_DONE && mr_store_seal(run->hold.store, err) != MR_OK) end = MR_END_FAILED;
+    /* The engine has set it; the destination, which is not done, takes it for an interruption. */
+    if (!atomic_load(&run->cancelled)) atomic_store(&run->stop, false);
+    if (!atomic_load(&run->cancelled))
+        atomic_store(&run->stop,
+                     false); /* the engine has set it, and the destination looks at it */
     if (end == MR_END_DONE && mr_hold_drain(&run->hold, err) != MR_OK)
         end = atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_FAILED;
     const mr_ledger *onward = &run->hold.ledger;

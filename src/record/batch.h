@@ -62,6 +62,8 @@ typedef struct mr_column {
 typedef struct mr_origin {
     mr_slice source; /* the file's or table's name; borrowed for the run */
     mr_slice bytes;  /* the input bytes that row_offset counts in; empty when there are none */
+    bool placed;     /* without bytes: the text is gone, but lines and offsets are its own, and
+                        absolute; line is 1-based */
     const mr_schema *columns; /* of the file, where files have columns of their own; else NULL */
     uint64_t byte_offset;     /* of bytes.ptr[0] in the piece */
     uint64_t line;            /* LFs of the piece before bytes.ptr[0] */

@@ -111,6 +111,11 @@ const mr_schema *mr_store_schema(const mr_store *store)
     return &store->schema;
 }
 
+void mr_store_count_beside(mr_store *store, uint64_t bytes)
+{
+    store->beside_bytes = bytes;
+}
+
 mr_store_pressure mr_store_pressure_now(const mr_store *store)
 {
     return store->pressure;
@@ -118,7 +123,7 @@ mr_store_pressure mr_store_pressure_now(const mr_store *store)
 
 uint64_t mr_store_bytes(const mr_store *store)
 {
-    uint64_t bytes = mr_mem_usable(store) + store->slot_bytes + mr_mem_usable(store->slots) +
+    uint64_t bytes = mr_mem_usable(store) + store->beside_bytes + store->slot_bytes + mr_mem_usable(store->slots) +
                      mr_mem_usable(store->sources) + mr_mem_usable(store->tail) +
                      mr_rowpack_held_bytes(&store->rows) +
                      mr_group_encoder_held_bytes(&store->encoder) +

@@ -121,6 +121,10 @@ MR_NODISCARD mr_code mr_store_take_front(mr_store *store, mr_batch *out, uint64_
 /* The pipeline is about to flush what is buffered: applies rule 7. */
 MR_NODISCARD mr_code mr_store_flush(mr_store *store, mr_error *err);
 
+/* What the caller holds for these records beside the store counts with it: as its bytes, per
+ * record, and against the memory limit from the next append on. */
+void mr_store_count_beside(mr_store *store, uint64_t bytes);
+
 /* As of the last append, drop or seal. */
 mr_store_pressure mr_store_pressure_now(const mr_store *store);
 

@@ -59,6 +59,7 @@ struct mr_store {
     uint64_t spill_end;
 
     mr_store_pressure pressure;
+    uint64_t beside_bytes; /* the caller's */
     uint32_t low_flushes; /* in a row, rule 7 */
     uint64_t tail_text_bytes;
     uint64_t peak_bytes, live_bytes, sealed_bytes, appended;

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: MIT
 """Rejected records, whatever was wrong with them: one object each, with its place, its reason and its bytes."""
 import base64
+import csv
 import json
 import os
 import sqlite3
@@ -113,6 +114,57 @@ def every_fault_has_its_reason_its_place_and_its_bytes():
             same({key: entry.get(key) for key in wanted}, wanted, what)
             same((entry["source"], entry["attempts"]), (name, 1), what)
             expect(entry["detail"] and "\n" not in entry["detail"], what, entry)
+
+
+def numbered(path, first, rows):
+    """A CSV file whose column a holds numbers some of which come twice, with quoted newlines, bad rows, both row ends."""
+    lines = ["a,b,c"]
+    for n in range(first, first + rows):
+        if n % 211 == 0:
+            lines.append("%d" % n)
+        elif n % 97 == 0:
+            lines.append('%d,"two\nlines ""%d""",%d.5' % (n // 3, n, n))
+        else:
+            lines.append("%d,%s,%d.5" % (n // 2 if n % 53 == 0 else n, "x" * (n * 7919 % 90), n))
+    write(path, "\r\n".join(lines[:50]) + "\r\n" + "\n".join(lines[50:]) + "\n")
+
+
+@test
+def records_that_the_store_held_are_found_in_their_source():
+    """Places are those of a run without the store, and lead to the record's bytes."""
+    for number in range(3):
+        numbered("in-%d.csv" % number, 20_000 * number, 20_000)
+    base = ("copy", "in-*.csv", "sqlite:o.db?table=o", "--rejects", "r.jsonl", "--filter", ".c > 12", "--summary", "json")
+    found = {}
+    for mode, workers in ((None, 2), ("row", 1), ("row", 8), ("columnar", 2), ("hybrid", 8)):
+        if os.path.exists("o.db"):
+            os.remove("o.db")
+        sql("o.db", "CREATE TABLE o(a INTEGER UNIQUE, b TEXT, c REAL)")
+        result = run(*base, "--workers", workers, *(("--storage-mode", mode) if mode else ()), code=3)
+        balanced(result.summary())
+        places = sorted([e[key] for key in ("source", "record", "line", "byte_offset", "byte_length", "reason", "stage",
+                                            "detail")] for e in entries("r.jsonl"))
+        expect(len(places) > 1000, len(places))
+        found.setdefault("places", places)
+        same(places, found["places"], mode, workers)
+        for entry in entries("r.jsonl"):
+            text = read(entry["source"])[entry["byte_offset"]:][:entry["byte_length"]].decode()
+            if entry.get("raw_format") == "json":
+                values = json.loads(entry["raw"])
+                row, = csv.reader([text.replace("\n", " ")])
+                same([str(values["a"]), values["b"].replace("\n", " "), str(values["c"])], row)
+            else:
+                same(entry["raw"], text)
+    expect(any(e.get("raw_format") == "json" for e in entries("r.jsonl")), "nothing went through the store")
+
+
+@test
+def records_of_a_table_have_no_place_behind_the_store_either():
+    sql("in.db", "CREATE TABLE t(a, b)", "INSERT INTO t VALUES (1, 'x'), (1, 'y'), (2, 'z'), (2, 'w')")
+    sql("o.db", "CREATE TABLE o(a INTEGER UNIQUE, b TEXT)")
+    run("copy", "sqlite:in.db?table=t", "sqlite:o.db?table=o", "--storage-mode", "row", "--rejects", "r.jsonl", code=3)
+    same([(e["record"], e["line"], e["byte_offset"], json.loads(e["raw"])) for e in entries("r.jsonl")],
+         [(2, None, None, {"a": 1, "b": "y"}), (4, None, None, {"a": 2, "b": "w"})])
 
 
 @test

@@ -295,8 +295,8 @@ def records_that_passed_through_the_store_are_replayed_from_their_values():
     write("a.csv", 'a,b,c\n1,x,\n1,"y ""q"", z",""\n2,w,3\n')
     run("copy", "a.csv", "sqlite:o.db?table=t", "--storage-mode", "row", "--rejects", "r.jsonl", code=3)
     entry, = rejects("r.jsonl")
-    same((entry["record"], entry["line"], entry["raw_format"], json.loads(entry["raw"])),
-         (2, None, "json", {"a": 1, "b": 'y "q", z', "c": ""}))
+    same((entry["record"], entry["line"], entry["byte_offset"], entry["byte_length"], entry["raw_format"],
+          json.loads(entry["raw"])), (2, 3, 11, 17, "json", {"a": 1, "b": 'y "q", z', "c": ""}))
     run("replay", "r.jsonl", "n.csv")
     same(read("n.csv"), b'a,b,c\n1,"y ""q"", z",""\n')
 

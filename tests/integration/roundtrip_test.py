@@ -128,6 +128,19 @@ def row_columnar_and_hybrid_storage_give_the_same_bytes():
 
 
 @test
+def what_was_held_goes_into_a_table_that_was_there():
+    """The destination is still at work when the source has ended: that is no interruption."""
+    copy("generate:mixed10?rows=50000", "a.csv")
+    for mode in ("row", "columnar", "hybrid"):
+        for workers in (1, 2):
+            for n in (1, 2):
+                copy("a.csv", "sqlite:o.db?table=t", "--storage-mode", mode, "--workers", workers)
+            copy("sqlite:o.db?table=t", "b.csv")
+            same(read("b.csv").count(b"\n"), 100_001, mode, workers)
+            os.remove("o.db")
+
+
+@test
 def a_run_says_in_which_storage_mode_its_records_were():
     copy("generate:mixed10?rows=100000", "a.csv")
     for mode in ("row", "columnar"):
