@@ -2,6 +2,7 @@
 #include "pipeline/run_steps.h"
 
 #include "core/clock.h"
+#include "pipeline/run_internal.h"
 
 /* --- columns ---------------------------------------------------------------------------------- */
 
@@ -81,9 +82,6 @@ mr_code mr_run_conform(mr_run *run, mr_error *err)
 
 /* --- aggregates ------------------------------------------------------------------------------- */
 
-typedef mr_end move_fn(mr_run *run, const mr_engine_config *config, const char *stage,
-                       mr_ledger *ledger, mr_error *err);
-
 /* `part` is of a stage behind the first: what it read, the one before has counted. */
 static void add_part(mr_ledger *sum, const mr_ledger *part)
 {
@@ -123,7 +121,7 @@ static bool wants_types(const mr_run *run)
 }
 
 /* All groups are there, so their types can be found before the first is written. */
-static mr_code find_types(mr_run *run, const mr_engine_config *last, move_fn *move, mr_error *err)
+static mr_code find_types(mr_run *run, const mr_engine_config *last, mr_error *err)
 {
     mr_ledger ledger;
     mr_engine_config config = *last;
@@ -135,7 +133,7 @@ static mr_code find_types(mr_run *run, const mr_engine_config *last, move_fn *mo
     config.pace = NULL;
     config.limit = 0;
     MR_TRY(config.source->begin(config.source_state, false, err));
-    const mr_end end = move(run, &config, "reading types", &ledger, err);
+    const mr_end end = mr_run_move(run, &config, "reading types", &ledger, err);
     if (end != MR_END_DONE) return err->code != MR_OK ? err->code : MR_ERR_CLOSED;
     mr_discovery_finish(&run->discovery);
     return mr_run_use_found(run, &run->discovery, false, err);
@@ -146,8 +144,8 @@ static mr_end failed(const mr_run *run)
     return atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_FAILED;
 }
 
-static mr_end group(mr_run *run, uint32_t number, mr_engine_config config, move_fn *move,
-                    mr_ledger *ledger, mr_error *err)
+static mr_end group(mr_run *run, uint32_t number, mr_engine_config config, mr_ledger *ledger,
+                    mr_error *err)
 {
     const mr_stage *stage = &run->stages.items[number];
     mr_groups *groups = &run->groups[number];
@@ -163,7 +161,8 @@ static mr_end group(mr_run *run, uint32_t number, mr_engine_config config, move_
     config.part_rows = config.part_bytes = 0;
     mr_run_set_steps(run, number, &config);
     if (number > 0) read_groups(run, number - 1, &config);
-    const mr_end end = move(run, &config, number == 0 ? run->source->name : "groups", &part, err);
+    const mr_end end =
+        mr_run_move(run, &config, number == 0 ? run->source->name : "groups", &part, err);
     if (number == 0)
         *ledger = part;
     else
@@ -172,26 +171,26 @@ static mr_end group(mr_run *run, uint32_t number, mr_engine_config config, move_
     return end;
 }
 
-mr_end mr_run_through_groups(mr_run *run, const mr_engine_config *config, move_fn *move,
-                             mr_ledger *ledger, mr_error *err)
+mr_end mr_run_through_groups(mr_run *run, const mr_engine_config *config, mr_ledger *ledger,
+                             mr_error *err)
 {
     const uint32_t last = run->stages.count - 1;
     mr_engine_config onward = *config;
     mr_ledger part;
     for (uint32_t i = 0; i < last; i++) {
-        const mr_end end = group(run, i, *config, move, ledger, err);
+        const mr_end end = group(run, i, *config, ledger, err);
         if (end != MR_END_DONE) return end;
     }
     read_groups(run, last - 1, &onward);
     mr_run_set_steps(run, last, &onward);
-    if (find_types(run, &onward, move, err) != MR_OK) return failed(run);
+    if (find_types(run, &onward, err) != MR_OK) return failed(run);
     read_groups(run, last - 1, &onward);
     mr_run_set_steps(run, last, &onward); /* it may have been given the types */
     if (run->destination->start != NULL &&
         run->destination->start(run->destination_state, &run->schema, err) != MR_OK)
         return MR_END_FAILED;
     if (onward.source->begin(onward.source_state, false, err) != MR_OK) return MR_END_FAILED;
-    const mr_end end = move(run, &onward, "groups", &part, err);
+    const mr_end end = mr_run_move(run, &onward, "groups", &part, err);
     add_part(ledger, &part);
     /* What the first stage has written were its groups. */
     atomic_store(&run->view.written, ledger->written);

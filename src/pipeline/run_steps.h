@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: MIT
  *
  * pipeline/run_steps.h - a run's steps: what they make of the columns, and the runs of the engine
- * that aggregates need. For pipeline/run.c alone.
+ * that aggregates need. For the other files of a run alone.
  *
  * Steps that only move columns (select, drop, rename) leave the source's types what they are; then
  * types are the source's business. Behind all others they are found where the records leave the
@@ -36,11 +36,8 @@ MR_NODISCARD mr_code mr_run_use_found(mr_run *run, mr_discovery *found, bool che
 /* All columns of run->schema in each batch, whatever the records bring. */
 MR_NODISCARD mr_code mr_run_conform(mr_run *run, mr_error *err);
 
-/* Runs all stages of a pipeline with aggregates. `config` is the run to the destination; `move`
- * runs the engine. */
-mr_end mr_run_through_groups(mr_run *run, const mr_engine_config *config,
-                             mr_end (*move)(mr_run *run, const mr_engine_config *config,
-                                            const char *stage, mr_ledger *ledger, mr_error *err),
-                             mr_ledger *ledger, mr_error *err);
+/* Runs all stages of a pipeline with aggregates. `config` is the run to the destination. */
+mr_end mr_run_through_groups(mr_run *run, const mr_engine_config *config, mr_ledger *ledger,
+                             mr_error *err);
 
 #endif

@@ -283,6 +283,21 @@ def a_short_run_leaves_no_trace_and_makes_no_directory():
 
 
 @test
+def checkpoints_are_made_by_time_and_by_number():
+    write("in.csv", rows(60_000))
+    write("p.yaml", "source: in.csv\ndestination: out.jsonl\nreliability:\n  rate_limit: {requests_per_second: 40000, burst: 1000}\n")
+
+    def made(*flags):
+        result = run("run", "p.yaml", "--summary", "json", "--progress", "off", *flags, code=3)
+        return result.summary()["checkpoint"]["made"]
+
+    same(made("--checkpoint-records", "0", "--checkpoint-interval", "0"), 0)
+    same(made(), 0, "10 s and a million records are far")
+    expect(made("--checkpoint-records", "0", "--checkpoint-interval", "100ms") >= 5, "of 1.5 s")
+    expect(2 <= made("--checkpoint-records", "20000", "--checkpoint-interval", "0") <= 4, "of 60,000")
+
+
+@test
 def pipes_and_standard_output_say_that_they_cannot():
     write("in.csv", rows(5000))
     for source, target, part in (("csv:-", "out.csv", "standard input"), ("in.csv", "csv:-", "standard output")):
