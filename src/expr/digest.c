@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: MIT
  *
- * hash(), sha256(), md5(), and uuids.
+ * hash(), crc32c(), sha256(), md5(), record_hash(), and uuids.
  *
  * Of several arguments it is the JSON list of their texts that is hashed, nulls as null: ["a",null]
  * and ["a","null"] differ, and others can compute the same. */
@@ -11,6 +11,7 @@
 #include <sha2.h>
 #include <sys/random.h>
 
+#include "core/crc32c.h"
 #include "expr/access.h"
 #include "expr/compile.h"
 #include "expr/functions.h"
@@ -132,6 +133,12 @@ static mr_value hash_text(mr_run *run, mr_slice text)
     return hex_of(run, (const uint8_t *)&hash, sizeof hash);
 }
 
+static mr_value crc32c_text(mr_run *run, mr_slice text)
+{
+    const uint32_t sum = __builtin_bswap32(mr_crc32c(0, text));
+    return hex_of(run, (const uint8_t *)&sum, sizeof sum);
+}
+
 static mr_value sha256_text(mr_run *run, mr_slice text)
 {
     SHA2_CTX state;
@@ -164,8 +171,106 @@ static mr_value md5_text(mr_run *run, mr_slice text)
     }
 
 DIGEST(hash)
+DIGEST(crc32c)
 DIGEST(sha256)
 DIGEST(md5)
+
+/* --- records
+ * ---------------------------------------------------------------------------------- */
+
+static bool is_below(const mr_batch *batch, uint32_t a, uint32_t b)
+{
+    const mr_slice x = batch->columns[a].name, y = batch->columns[b].name;
+    const int order = memcmp(x.ptr, y.ptr, x.len < y.len ? x.len : y.len);
+    return order < 0 || (order == 0 && x.len < y.len);
+}
+
+/* Moves order[at] down a heap whose greatest name is on top. */
+static void sift(const mr_batch *batch, uint32_t *order, uint32_t at, uint32_t count)
+{
+    for (uint32_t child; (child = at * 2 + 1) < count; at = child) {
+        if (child + 1 < count && is_below(batch, order[child], order[child + 1])) child++;
+        if (is_below(batch, order[child], order[at])) return;
+        const uint32_t lower = order[at];
+        order[at] = order[child];
+        order[child] = lower;
+    }
+}
+
+/* The batch's columns in the order of the bytes of their names: that of a batch depends on where it
+ * was cut, if its records bring their own. Heapsort. */
+static void sort_columns(const mr_batch *batch, uint32_t *order)
+{
+    const uint32_t count = batch->column_count;
+    for (uint32_t i = 0; i < count; i++)
+        order[i] = i;
+    for (uint32_t i = count / 2; i-- > 0;)
+        sift(batch, order, i, count);
+    for (uint32_t last = count; last-- > 1;) {
+        const uint32_t greatest = order[0];
+        order[0] = order[last];
+        order[last] = greatest;
+        sift(batch, order, 0, last);
+    }
+}
+
+/* The columns in order, in memory of the block; NULL when there is none. */
+static uint32_t *take_order(mr_run *run)
+{
+    const size_t bytes = run->batch->column_count * sizeof(uint32_t);
+    char *room = mr_run_take(run, bytes + _Alignof(uint32_t));
+    if (room == NULL) return NULL;
+    uint32_t *order = (uint32_t *)(void *)mr_align_up((uintptr_t)room, _Alignof(uint32_t));
+    sort_columns(run->batch, order);
+    return order;
+}
+
+/* A row as a JSON object of texts. NULL when it is too large. */
+static char *put_record(mr_run *run, uint32_t row, const uint32_t *order, char **out_end)
+{
+    const mr_batch *batch = run->batch;
+    size_t bytes = 2;
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const mr_column *column = &batch->columns[i];
+        bytes += (column->name.len + mr_column_text(column, row).len) * 6 + 10;
+    }
+    char *text = mr_run_take(run, bytes), *to = text;
+    if (text == NULL) return NULL;
+    *to++ = '{';
+    for (uint32_t i = 0; i < batch->column_count; i++) {
+        const mr_column *column = &batch->columns[order[i]];
+        if (mr_column_is_absent(column, row)) continue;
+        if (to > text + 1) *to++ = ',';
+        to = mr_json_put_string(to, column->name);
+        *to++ = ':';
+        if (!mr_column_is_null(column, row)) {
+            to = mr_json_put_string(to, mr_column_text(column, row));
+        } else {
+            memcpy(to, "null", 4);
+            to += 4;
+        }
+    }
+    *to++ = '}';
+    *out_end = to;
+    return text;
+}
+
+static void call_record_hash(mr_run *run)
+{
+    uint32_t *order = take_order(run);
+    MR_EACH_ROW(run, row)
+    {
+        char *end = NULL;
+        char *text = order != NULL ? put_record(run, run->first_row + row, order, &end) : NULL;
+        if (text == NULL) {
+            mr_vec_put(run->out, row, mr_run_too_large(run));
+            continue;
+        }
+        const uint64_t hash = __builtin_bswap64(mr_xxh64((mr_slice){text, (size_t)(end - text)}));
+        mr_run_untake(run, text);
+        mr_vec_put(run->out, row, hex_of(run, (const uint8_t *)&hash, sizeof hash));
+    }
+}
 
 /* --- uuids
  * ------------------------------------------------------------------------------------ */
@@ -275,8 +380,14 @@ static void call_uuid_v5(mr_run *run)
 
 const mr_function mr_functions_digest[] = {
     OF_VALUES(hash),
+    OF_VALUES(crc32c),
     OF_VALUES(sha256),
     OF_VALUES(md5),
+    {.name = "record_hash",
+     .signature = "record_hash()",
+     .call = call_record_hash,
+     .flags = MR_FUNCTION_RECORD,
+     .gives = STRING},
     {.name = "uuid",
      .signature = "uuid(text)",
      .call = call_uuid,

@@ -89,13 +89,28 @@ MR_TEST(the_examples_of_the_page_give_what_it_says)
     mr_mem_free(page);
 }
 
+/* "likewise quarter, month, day": those that differ from an example by their name alone. */
+static bool is_named_with_others(const char *page, const char *name)
+{
+    const size_t len = strlen(name);
+    for (const char *at = page; (at = strstr(at, "likewise ")) != NULL; at++)
+        for (const char *word = at; *word != '\n'; word++)
+            if (word[-1] == ' ' && strncmp(word, name, len) == 0 && strchr(", ", word[len]) != NULL)
+                return true;
+    return false;
+}
+
 MR_TEST(every_function_is_on_the_page)
 {
     size_t size;
     char *page = mr_test_read_file(mr_test_path("docs/expressions.md"), &size);
     for (size_t i = 0; mr_function_at(i) != NULL; i++) {
         const char *name = mr_function_at(i)->name;
-        if (strstr(page, name) == NULL) MR_TEST_FAIL("%s() is not on the page\n", name);
+        char call[64];
+        snprintf(call, sizeof call, "`%s(", name);
+        const char *example = strstr(page, call);
+        if (example == NULL && !is_named_with_others(page, name))
+            MR_TEST_FAIL("%s() has no example on the page\n", name);
     }
     mr_mem_free(page);
 }

@@ -359,7 +359,8 @@ mr_code mr_emit_call(mr_compiler *c, const mr_function *f, const mr_term *args, 
                             .line = line,
                             .column = column,
                             .field = field};
-    const bool at_once = all_constant(args, count) && !random;
+    const bool fixed = (f->flags & (MR_FUNCTION_RANDOM | MR_FUNCTION_RECORD)) == 0;
+    const bool at_once = all_constant(args, count) && fixed;
     MR_TRY(call_operands(c, f, args, count, &in.first, err));
     *out = result; /* which may be one of the arguments */
     if (at_once) return fold(c, &in, out, err);

@@ -196,6 +196,7 @@ MR_TEST(nothing_is_allocated_once_warm)
         "replace(.s, \"x\", \"yy\")",
         "regex_match(.t, r\"^[0-9]+5$\") and regex_extract(.s, \"(x+)\") != \"xx\"",
         "regex_replace(.t, \"[05]\", \"<$0>\") + sha256(.s, .i) + hash(.t)",
+        "record_hash() + crc32c(.s, .i)",
         "date_add(date(\"2024-01-01\"), int(.t), \"day\")",
     };
     for (size_t i = 0; i < MR_COUNT_OF(texts); i++) {

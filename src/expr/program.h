@@ -64,6 +64,7 @@ typedef struct mr_instruction mr_instruction;
 enum {
     MR_FUNCTION_NONES = 1,  /* looks at nulls and absents itself; else they make the result null */
     MR_FUNCTION_RANDOM = 2, /* another result each time */
+    MR_FUNCTION_RECORD = 4, /* looks at all columns of the batch: no constant either */
 };
 
 typedef struct mr_function {

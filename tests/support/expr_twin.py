@@ -6,8 +6,12 @@ error when its constants alone fail), then the cells as name=type=text, or name=
 are (kind, value[, scale]), an expression is evaluated as it is made, and nothing is shared with the program.
 """
 import datetime
+import hashlib
+import json
 import random
+import re
 import sys
+import uuid
 from fractions import Fraction
 
 LIMIT, SCALE = 10 ** 38, 37
@@ -18,7 +22,7 @@ class Fault(Exception):
 
 
 class Folded(Exception):
-    """A constant call that fails: the program says so when it compiles."""
+    """A constant call that fails, or is null: the program says so when it compiles."""
 
 
 # --- numbers: (coefficient, scale) -------------------------------------------------------------------
@@ -145,6 +149,64 @@ def as_number(v):
     return found
 
 
+# --- hashes ---------------------------------------------------------------------------------------
+
+WORD = (1 << 64) - 1
+
+
+def xxh64(data):
+    """The xxHash specification, seed 0, byte by byte."""
+    p = [0x9e3779b185ebca87, 0xc2b2ae3d27d4eb4f, 0x165667b19e3779f9, 0x85ebca77c2b2ae63, 0x27d4eb2f165667c5]
+
+    def left(value, bits):
+        return (value << bits | value >> (64 - bits)) & WORD
+
+    def mix(lane, word):
+        return left((lane + word * p[1]) & WORD, 31) * p[0] & WORD
+
+    def word(at, size):
+        return int.from_bytes(data[at:at + size], "little")
+    at, h = 0, p[4]
+    if len(data) >= 32:
+        lanes = [(p[0] + p[1]) & WORD, p[1], 0, -p[0] & WORD]
+        while at + 32 <= len(data):
+            lanes = [mix(lane, word(at + 8 * i, 8)) for i, lane in enumerate(lanes)]
+            at += 32
+        h = sum(left(lane, bits) for lane, bits in zip(lanes, (1, 7, 12, 18))) & WORD
+        for lane in lanes:
+            h = ((h ^ mix(0, lane)) * p[0] + p[3]) & WORD
+    h = (h + len(data)) & WORD
+    while at + 8 <= len(data):
+        h = (left(h ^ mix(0, word(at, 8)), 27) * p[0] + p[3]) & WORD
+        at += 8
+    if at + 4 <= len(data):
+        h = (left(h ^ word(at, 4) * p[0] & WORD, 23) * p[1] + p[2]) & WORD
+        at += 4
+    for byte in data[at:]:
+        h = left(h ^ byte * p[4] & WORD, 11) * p[0] & WORD
+    h = (h ^ h >> 33) * p[1] & WORD
+    h = (h ^ h >> 29) * p[2] & WORD
+    return h ^ h >> 32
+
+
+def crc32c(data):
+    """Bit by bit, polynomial 0x1edc6f41 reflected."""
+    crc = 0xffffffff
+    for byte in data:
+        crc ^= byte
+        for _ in range(8):
+            crc = crc >> 1 ^ (0x82f63b78 if crc & 1 else 0)
+    return crc ^ 0xffffffff
+
+
+HASHES = {"hash": lambda data: "%016x" % xxh64(data), "crc32c": lambda data: "%08x" % crc32c(data),
+          "md5": lambda data: hashlib.md5(data).hexdigest(), "sha256": lambda data: hashlib.sha256(data).hexdigest()}
+
+
+def compact(value):
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False)
+
+
 # --- order ------------------------------------------------------------------------------------------
 
 def order(a, b):
@@ -177,6 +239,10 @@ def relate(sign, a, b):
 
 # --- expressions: a node is (text, function giving a value, constant) ---------------------------------
 
+# patterns that python and PCRE2 read the same way
+PATTERNS = [(text, re.compile(text, re.A)) for text in (r"a+", r"[bB]", r"[^a]", r"(a|b)\d?", r"^.a", r"(\w) ", r"b$")]
+
+
 class Maker:
     def __init__(self, rng):
         self.rng = rng
@@ -196,6 +262,8 @@ class Maker:
                 value = evaluate()
             except Fault as fault:
                 raise Folded from fault
+            if value is None:  # what is always null is refused where it makes no sense
+                raise Folded
             return text, lambda: value, True
         return text, evaluate, False
 
@@ -291,6 +359,8 @@ class Maker:
             # '+' sees to null before it reads untyped text, which might be meant to be joined
             a, b = self.operand(depth, sign == "+"), self.make("num", depth)
             return self.call(f"({a[0]} {sign} {b[0]})", signs[sign], a, b)
+        if r.random() < 0.25:
+            return self.make_more_num(depth)
         a = self.make("num", depth)
         if pick == 5:
             return self.call(f"(-{a[0]})", lambda v: number(-v[1], v[2]), a)
@@ -306,9 +376,76 @@ class Maker:
         d, e = self.make("date", depth), self.make("date", depth)
         return self.call(f'date_diff({d[0]}, {e[0]}, "day")', lambda x, y: number((x[1] - y[1]).days, 0), d, e)
 
+    def make_more_num(self, depth):
+        r = self.rng
+        pick = r.randrange(7)
+        if pick == 0:
+            d, part = self.make("date", depth), r.choice(["year", "quarter", "month", "day", "weekday", "yearday"])
+            parts = {"quarter": lambda v: (v.month + 2) // 3, "weekday": lambda v: v.isoweekday(),
+                     "yearday": lambda v: v.timetuple().tm_yday}
+            return self.call(f"{part}({d[0]})",
+                             lambda v: number(parts.get(part, lambda day: getattr(day, part))(v[1]), 0), d)
+        if pick == 1:
+            s, find = self.make("str", depth), r.choice(["a", "é", " b", "B1"])
+
+            def position(v):
+                at = v[1].find(find)
+                return number(at, 0) if at >= 0 else None
+            return self.call(f'position({s[0]}, "{find}")', position, s)
+        a = self.make("num", depth)
+        if pick == 2:
+            b, name = self.make("num", depth), r.choice(["least", "greatest"])
+
+            def extreme(*values):
+                there = [v for v in values if v is not None]
+                if not there:
+                    return None
+                best = (min if name == "least" else max)(fraction(v) for v in there)
+                return next(v for v in there if fraction(v) == best)
+            return self.nulls_too(f"{name}({a[0]}, {b[0]})", extreme, a, b)
+        if pick == 3:
+            return self.call(f"abs({a[0]})", lambda v: number(abs(v[1]), v[2]), a)
+        if pick == 4:
+            return self.call(f"sign({a[0]})", lambda v: number((v[1] > 0) - (v[1] < 0), 0), a)
+        if pick == 5:
+            text, give, _ = self.cell("untyped")
+            return self.cast(text, give)
+        whole = self.call(f"trunc({a[0]})", lambda v: rounded(v, 0, "trunc"), a)
+
+        def fits(v):
+            if not -2 ** 63 <= v[1] < 2 ** 63:
+                raise Fault
+            return v
+        return self.call(f"int({whole[0]})", fits, whole)
+
+    def cast(self, text, give):
+        """int() and decimal() read texts more kindly than columns are read: signs, leading zeros, exponents."""
+        def to_decimal(v):
+            if not re.fullmatch(r"[+-]?[0-9]+(\.[0-9]+)?(e[+-]?[0-9]+)?", v[1], re.I):
+                raise Fault
+            mantissa, _, exponent = v[1].lower().partition("e")
+            value, scale = Fraction(mantissa) * Fraction(10) ** int(exponent or 0), len(mantissa.partition(".")[2])
+            scale = max(scale - int(exponent or 0), 0)
+            return exact(int(value * 10 ** scale), scale)
+
+        def to_int(v):
+            value = fraction(to_decimal(v))
+            if value.denominator != 1 or not -2 ** 63 <= value < 2 ** 63:
+                raise Fault
+            return number(int(value), 0)
+        name, how = self.rng.choice([("int", to_int), ("decimal", to_decimal)])
+        return self.call(f"{name}({text})", how, (text, give, False))
+
     def make_bool(self, depth):
         r = self.rng
-        pick = r.randrange(8)
+        pick = r.randrange(10)
+        if pick == 8:
+            a, (pattern, test) = self.make("str", depth), r.choice(PATTERNS)
+            return self.call(f'regex_match({a[0]}, r"{pattern}")', lambda v: ("bool", bool(test.search(v[1]))), a)
+        if pick == 9:
+            a, pattern = self.make("str", depth), "".join(r.choice("ab%_B") for _ in range(r.randrange(5)))
+            test = re.compile("".join({"%": ".*", "_": "."}.get(c, c) for c in pattern), re.S)
+            return self.call(f'({a[0]} like "{pattern}")', lambda v: ("bool", bool(test.fullmatch(v[1]))), a)
         if pick < 3:
             kind = r.choice(["num", "num", "str", "date"])
             sign = r.choice(["=", "!=", "<", "<=", ">", ">="])
@@ -381,7 +518,9 @@ class Maker:
     def make_str(self, depth):
         r = self.rng
         a = self.make("str", depth)
-        pick = r.randrange(7)
+        pick = r.randrange(14)
+        if pick > 6:
+            return self.make_more_str(pick, a, depth)
         if pick == 0:
             b = self.make("str", depth)
             return self.call(f"({a[0]} + {b[0]})", lambda x, y: ("str", x[1] + y[1]), a, b)
@@ -406,6 +545,65 @@ class Maker:
         b = self.make("str", depth)
         return self.nulls_too(f"concat({a[0]}, {b[0]})",
                               lambda x, y: ("str", (x[1] if x else "") + (y[1] if y else "")), a, b)
+
+    def make_more_str(self, pick, a, depth):
+        r = self.rng
+        if pick == 7:
+            return self.call(f"lower({a[0]})", lambda v: ("str", v[1].lower()), a)
+        if pick == 8:
+            by, part = r.choice([" ", "a", "é", "aa"]), r.randrange(-3, 3)
+
+            def split(v):  # what is not there is absent
+                parts = v[1].split(by) if v else []
+                return ("str", parts[part] if -len(parts) <= part < len(parts) else "-")
+            return self.nulls_too(f'coalesce(split({a[0]}, "{by}", {part}), "-")', split, a)
+        if pick == 9:
+            pattern, test = r.choice(PATTERNS)
+
+            def extract(v):
+                found = test.search(v[1])
+                return ("str", found.group(1 if test.groups else 0)) if found else None
+            return self.call(f'regex_extract({a[0]}, r"{pattern}")', extract, a)
+        if pick == 10:
+            pattern, test = r.choice(PATTERNS[:3])
+            return self.call(f'regex_replace({a[0]}, r"{pattern}", "<$0>")',
+                             lambda v: ("str", test.sub(lambda found: "<" + found.group(0) + ">", v[1])), a)
+        if pick == 11:
+            name, size = r.choice(["lpad", "rpad"]), r.randrange(8)
+
+            def pad(v):
+                fill = "0" * (size - len(v[1]))
+                return ("str", (fill + v[1] if name == "lpad" else v[1] + fill)[:size])
+            return self.call(f'{name}({a[0]}, {size}, "0")', pad, a)
+        return self.make_hash(a, depth)
+
+    def make_hash(self, a, depth):
+        r = self.rng
+        name = r.choice(list(HASHES) + ["uuid_v5", "record"])
+        if name == "record":
+            # of all cells, those that come later too; so it is looked at when the expression is whole
+            def whole():
+                cells = sorted(self.cells.items(), key=lambda item: item[0].encode())
+                text = compact({n: v for n, (_, v, _) in cells})
+                return ("str", HASHES["hash"](text.encode()))
+            return self.lazily("record_hash()", whole)
+        args = [a] + [self.make(r.choice(["str", "num", "bool", "date"]), 0) for _ in range(r.randrange(3))]
+
+        def text_of(values):
+            if len(args) == 1:
+                return None if values[0] is None else spell(values[0])
+            return compact([None if v is None else spell(v) for v in values])
+
+        def give(*values):
+            text = text_of(values)
+            if text is None:
+                return None
+            if name == "uuid_v5":
+                return ("str", str(uuid.uuid5(uuid.NAMESPACE_URL, text)))
+            return ("str", HASHES[name](text.encode()))
+        space = '"url", ' if name == "uuid_v5" else ""
+        made = self.nulls_too(f"{name}({space}{', '.join(x[0] for x in args)})", give, *args)
+        return made if name != "uuid_v5" else (f"string({made[0]})",) + made[1:]
 
     def make_date(self, depth):
         r = self.rng
@@ -453,4 +651,8 @@ def main():
         print("\t".join([text, said, *cells]))
 
 
-main()
+if __name__ == "__main__":
+    try:
+        main()
+    except BrokenPipeError:  # whoever reads has seen enough
+        sys.exit(1)
