@@ -94,7 +94,8 @@ static mr_code watch(mr_monitor *monitor, const mr_alert_watch *alerts, mr_run *
     const char *address = run->config->observability.metrics_address;
     if (address == NULL) return MR_OK;
     MR_TRY(mr_monitor_open(monitor, run, alerts, mr_slice_text(address), err));
-    mr_log(MR_LOG_INFO, "metrics", "listening on http://%s/metrics", mr_monitor_address(monitor));
+    mr_log(MR_LOG_INFO, "metrics", "listening on http://%s%s", mr_monitor_address(monitor),
+           run->config->observability.metrics_path);
     return MR_OK;
 }
 
@@ -127,7 +128,8 @@ int mr_cmd_copy(mr_args *args)
     mr_cli_print_notes(&args->config, false);
     catch_signals(&run);
     const mr_log_options log = {.level = args->config.observability.log_level,
-                                .json = args->config.observability.log_format == MR_LOG_AS_JSON};
+                                .json = args->config.observability.log_format == MR_LOG_AS_JSON,
+                                .path = args->config.observability.log_path};
     if (mr_log_start(&log, &err) != MR_OK) return mr_cli_fail(err.code, &err);
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, warn,
                              NULL, &err);

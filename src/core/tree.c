@@ -28,6 +28,7 @@ typedef struct level {
 typedef struct builder {
     mr_arena *arena;
     mr_tree *tree;
+    mr_slice text;
     level open[MR_TREE_MAX_DEPTH];
     uint32_t depth;
     uint32_t node_count; /* as if aliases were copies */
@@ -370,13 +371,28 @@ static mr_code on_event(builder *b, const yaml_event_t *event, mr_error *err)
     return MR_OK;
 }
 
+/* Between { and }, YAML reads the brace of ${NAME} as the beginning of a mapping. */
+static bool has_variable(mr_slice text, size_t line)
+{
+    for (; line > 0 && text.len > 0; line--) {
+        const char *lf = memchr(text.ptr, '\n', text.len);
+        text = mr_slice_from(text, lf != NULL ? (size_t)(lf - text.ptr) + 1 : text.len);
+    }
+    for (size_t i = 0; i + 1 < text.len && text.ptr[i] != '\n'; i++)
+        if (text.ptr[i] == '$' && text.ptr[i + 1] == '{') return true;
+    return false;
+}
+
 static mr_code syntax_error(const builder *b, const yaml_parser_t *parser, mr_error *err)
 {
     if (parser->error == YAML_MEMORY_ERROR)
         return mr_fail(err, MR_ERR_NOMEM, "no memory left to parse '%s'", b->tree->name);
     const char *problem = parser->problem != NULL ? parser->problem : "not YAML";
     const char *context = parser->context != NULL ? parser->context : "";
-    mr_fail(err, MR_ERR_USAGE, "%s%s%s", problem, context[0] != 0 ? " " : "", context);
+    const bool variable =
+        strstr(context, "flow") != NULL && has_variable(b->text, parser->problem_mark.line);
+    mr_fail(err, MR_ERR_USAGE, "%s%s%s%s", problem, context[0] != 0 ? " " : "", context,
+            variable ? "; between { and } a value with ${...} is written in quotes" : "");
     if (parser->error == YAML_READER_ERROR) /* a bad byte: the reader knows its offset only */
         return mr_fail(err, MR_ERR_USAGE, "%s: byte %zu: %s", b->tree->name, parser->problem_offset,
                        problem);
@@ -415,6 +431,7 @@ mr_code mr_tree_parse(mr_arena *arena, const char *name, mr_slice text, mr_tree 
     if (b == NULL) return mr_arena_fail(arena, err);
     b->arena = arena;
     b->tree = &tree;
+    b->text = text;
     yaml_parser_t parser;
     if (!yaml_parser_initialize(&parser))
         return mr_fail(err, MR_ERR_NOMEM, "no memory left to parse '%s'", name);

@@ -140,6 +140,9 @@ MR_TEST(errors_name_file_line_and_column)
         {"a: !!binary eA==\n", "t.yaml:1:4: tag 'tag:yaml.org,2002:binary' is not supported"},
         {"a: [1\nb: 2\n",
          "t.yaml:2:2: did not find expected ',' or ']' while parsing a flow sequence"},
+        {"x: 1\na: {b: c, d: ${HOME}}\n", "t.yaml:2:15: did not find expected ',' or '}' while "
+                                          "parsing a flow mapping; between { and "
+                                          "} a value with ${...} is written in quotes"},
         {"a: \"x\n", "t.yaml:2:1: found unexpected end of stream while scanning a quoted scalar"},
         {"a: \x01\n", "t.yaml: byte 3: control characters are not allowed"},
         {"a: \xff\n", "t.yaml: byte 3: invalid leading UTF-8 octet"},

@@ -192,19 +192,32 @@ static void serve_threads(mr_http_request *request, MR_UNUSED void *context)
     reply_json(request, write_threads(out, &err), out, &err);
 }
 
+static const mr_http_route pages[MR_ADMIN_ROUTES] = {
+    {.path = "/metrics", .handler = serve_metrics},
+    {.path = "/healthz", .handler = serve_health},
+    {.path = "/readyz", .handler = serve_ready},
+    {.path = "/status", .handler = serve_status},
+    {.path = "/debug/heap", .handler = serve_heap},
+    {.path = "/debug/threads", .handler = serve_threads},
+};
+
+bool mr_admin_can_be_metrics(mr_slice path)
+{
+    if (!mr_slice_starts(path, "/")) return false;
+    for (size_t i = 0; i < path.len; i++)
+        if (path.ptr[i] <= ' ' || path.ptr[i] > '~' || path.ptr[i] == '?' || path.ptr[i] == '#')
+            return false;
+    for (size_t i = 1; i < MR_ADMIN_ROUTES; i++)
+        if (mr_slice_is(path, pages[i].path)) return false;
+    return true;
+}
+
 void mr_admin_routes(mr_admin *admin, mr_http_route out[MR_ADMIN_ROUTES])
 {
-    const mr_http_route routes[MR_ADMIN_ROUTES] = {
-        {.path = "/metrics", .handler = serve_metrics},
-        {.path = "/healthz", .handler = serve_health},
-        {.path = "/readyz", .handler = serve_ready},
-        {.path = "/status", .handler = serve_status},
-        {.path = "/debug/heap", .handler = serve_heap},
-        {.path = "/debug/threads", .handler = serve_threads},
-    };
     for (size_t i = 0; i < MR_ADMIN_ROUTES; i++) {
-        out[i] = routes[i];
+        out[i] = pages[i];
         out[i].method = MR_HTTP_GET;
         out[i].context = admin;
     }
+    if (admin->metrics_path != NULL) out[0].path = admin->metrics_path;
 }

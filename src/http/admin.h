@@ -22,7 +22,12 @@ typedef struct mr_admin {
     /* NULL: version and uptime. Appends one JSON object. */
     mr_code (*status)(void *context, mr_buffer *out, mr_error *err);
     void *context;
+    const char *metrics_path; /* NULL: /metrics. Borrowed as long as they are served */
 } mr_admin;
+
+/* May the metrics be at `path`: does it begin with a slash, is it made of printable ASCII without
+ * `?` and `#`, and none of the other pages'? */
+bool mr_admin_can_be_metrics(mr_slice path);
 
 #define MR_ADMIN_ROUTES 6
 

@@ -9,6 +9,7 @@
 #include "connector/plugin.h"
 #include "core/nearest.h"
 #include "core/option_tree.h"
+#include "http/admin.h"
 
 #define DEFAULT_METRICS_HOST "127.0.0.1"
 
@@ -521,6 +522,13 @@ static mr_code finish_end(mr_pipeline_config *config, mr_endpoint *end, mr_error
 
 static mr_code derive_metrics(mr_pipeline_config *config, mr_error *err)
 {
+    const char *path = config->observability.metrics_path;
+    if (!mr_admin_can_be_metrics(mr_slice_text(path)))
+        return mr_fail(
+            err, MR_ERR_USAGE,
+            "%s: observability.metrics.path: expected a path such as /metrics that is no "
+            "other page's, found '%s'",
+            mr_options_state(&config->options, "observability.metrics.path")->where, path);
     if (!config->observability.enable_metrics || config->observability.metrics_address != NULL)
         return MR_OK;
     config->observability.metrics_address = mr_arena_printf(

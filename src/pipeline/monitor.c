@@ -736,7 +736,10 @@ static mr_code status(void *context, mr_buffer *out, mr_error *err)
 
 static mr_code serve(mr_monitor *m, mr_slice address, mr_error *err)
 {
-    m->admin = (mr_admin){.metrics = m->metrics, .status = status, .context = m};
+    m->admin = (mr_admin){.metrics = m->metrics,
+                          .status = status,
+                          .context = m,
+                          .metrics_path = m->run->config->observability.metrics_path};
     mr_admin_routes(&m->admin, m->routes);
     const mr_http_options options = {.address = address,
                                      .routes = m->routes,
