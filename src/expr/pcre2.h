@@ -11,7 +11,7 @@
 #define PCRE2_CODE_UNIT_WIDTH 8
 #include <pcre2.h>
 
-#include "core/error.h"
+#include "core/library.h"
 
 #define MR_PCRE2_FUNCTIONS(X)       \
     X(pcre2_code_free)              \
@@ -39,9 +39,7 @@
 
 /* PCRE2's names are macros for those with the width behind them, members and all. */
 typedef struct mr_pcre2 {
-#define MR_PCRE2_MEMBER(name) __typeof__(&name) name;
-    MR_PCRE2_FUNCTIONS(MR_PCRE2_MEMBER)
-#undef MR_PCRE2_MEMBER
+    MR_PCRE2_FUNCTIONS(MR_LIBRARY_MEMBER)
 } mr_pcre2;
 
 /* Loads the library if need be; NULL with an error that says what to install. */

@@ -11,7 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/ssl.h>
 
-#include "core/error.h"
+#include "core/library.h"
 
 #define MR_OPENSSL_FUNCTIONS(X)               \
     X(BIO_clear_flags)                        \
@@ -61,9 +61,7 @@
     X(X509_get0_notBefore)
 
 typedef struct mr_openssl {
-#define MR_OPENSSL_MEMBER(name) __typeof__ (&(name))(name);
-    MR_OPENSSL_FUNCTIONS(MR_OPENSSL_MEMBER)
-#undef MR_OPENSSL_MEMBER
+    MR_OPENSSL_FUNCTIONS(MR_LIBRARY_MEMBER)
 } mr_openssl;
 
 /* Loads the library if need be; NULL with an error that says what to install. */
