@@ -91,6 +91,7 @@ typedef struct mr_connector_env {
     uint32_t file_count;
     uint32_t lane_count; /* lanes that will call read and encode, the collector's own included */
     uint32_t max_rows;   /* of a batch; 0 = the connector's choice */
+    size_t piece_bytes;  /* of text that is read at a time; 0 = MR_PIECE_BYTES */
     bool streaming;      /* hand over what is there rather than wait for a full piece */
     int64_t flush_interval_ns; /* how long input may be gathered before it is handed on */
     uint64_t

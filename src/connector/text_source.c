@@ -92,6 +92,7 @@ mr_code mr_text_source_open(mr_text_source *s, const mr_connector_env *env, mr_t
 {
     s->env = env;
     s->start_file = start;
+    if (s->piece_bytes == 0) s->piece_bytes = env->piece_bytes;
     if (s->piece_bytes == 0) s->piece_bytes = MR_PIECE_BYTES;
     mr_buffer_init(&s->kept, "the sample of the input", MR_KEEP_BYTES + s->piece_bytes);
     MR_TRY(open_input(s, err));

@@ -104,7 +104,8 @@ static void *worker_main(void *context)
 /* --- collector: the loop
  * ---------------------------------------------------------------------------- */
 
-static bool must_end(engine *e, mr_error *err)
+/* Is the run to end for a reason of its own user's? Then `err` says it. */
+static bool is_called_off(engine *e, mr_error *err)
 {
     if (atomic_load_explicit(e->config->cancelled, memory_order_relaxed)) {
         e->end = MR_END_CANCELLED;
@@ -115,7 +116,14 @@ static bool must_end(engine *e, mr_error *err)
     } else {
         return false;
     }
+    return true;
+}
+
+/* Between two pieces: everything before the collector's place is settled, and nothing behind it. */
+static bool must_end(engine *e, mr_error *err)
+{
     mr_error settling;
+    if (!is_called_off(e, err)) return false;
     if (mr_collector_settled(&e->collector, true, &settling) != MR_OK) *err = settling;
     return true;
 }
@@ -174,8 +182,9 @@ static void collect(engine *e, mr_error *err)
         mr_job *job = item;
         if (rc != MR_OK) return;
         if (over(e, job, err)) {
-            /* A wait that was ended from outside is no failure of its own. */
-            if (e->end == MR_END_FAILED && err->code == MR_ERR_CLOSED) (void)must_end(e, err);
+            /* A wait that was ended from outside is no failure of its own. It was in the middle of
+             * a piece, of which the destination has a part: no place to go on from. */
+            if (e->end == MR_END_FAILED && err->code == MR_ERR_CLOSED) (void)is_called_off(e, err);
             return;
         }
         recycle(e, job);

@@ -2,8 +2,13 @@
  *
  * What a run's two ends are: found by name, with their options, their environment and their state.
  */
+#include "connector/text_source.h"
 #include "core/mem.h"
 #include "pipeline/run_internal.h"
+
+#define RECORD_BYTES    64u /* of a usual record, to make bytes of a rate of records */
+#define PIECES_A_SECOND 8
+#define MIN_PIECE_BYTES ((size_t)16 << 10)
 
 static mr_code make_state(mr_run *run, size_t bytes, void **out, mr_error *err)
 {
@@ -90,6 +95,17 @@ static uint32_t batch_rows(const mr_pipeline_config *c)
     return burst < 1 ? 1 : burst < most ? (uint32_t)burst : most;
 }
 
+/* A run that is held to a rate takes a part of a second's worth at a time: it is settled between
+ * pieces only, and what is interrupted in the middle of one begins it again. */
+static size_t piece_bytes(const mr_pipeline_config *c)
+{
+    const double rate = c->reliability.rate_unit != MR_RATE_REQUESTS ? mr_config_rate(c) : 0;
+    const double bytes =
+        (c->reliability.rate_unit == MR_RATE_BYTES ? rate : rate * RECORD_BYTES) / PIECES_A_SECOND;
+    if (rate <= 0 || bytes >= MR_PIECE_BYTES) return 0;
+    return bytes < MIN_PIECE_BYTES ? MIN_PIECE_BYTES : (size_t)bytes;
+}
+
 mr_connector_env mr_run_make_env(mr_run *run, const mr_endpoint *end, const void *plugin)
 {
     const mr_pipeline_config *c = run->config;
@@ -99,6 +115,7 @@ mr_connector_env mr_run_make_env(mr_run *run, const mr_endpoint *end, const void
         .limits = {largest_record(c), c->limits.max_columns, c->limits.max_depth},
         .lane_count = c->performance.workers + 1,
         .max_rows = batch_rows(c),
+        .piece_bytes = piece_bytes(c),
         .streaming = c->performance.streaming_mode,
         .flush_interval_ns = c->performance.flush_interval_ns,
         .max_expansion = c->limits.max_expansion,

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 import signal
+import sqlite3
 import sys
 import time
 
@@ -158,6 +159,51 @@ def sigint_and_sigterm_keep_the_state_and_say_so():
         same(sorted(leftovers()), ["out.jsonl.part", "out.jsonl.rejects.jsonl.part"])
         result = run("copy", "in.csv", "out.jsonl", *EVERY, code=3)
         same(result.summary()["checkpoint"]["resumed_from"], summary["read"])
+
+
+def paced_until_done(target, rate, content):
+    """Interrupted at moments that lie anywhere in a wait for the rate."""
+    write("rate.yaml", "reliability: {rate_limit: %s}\nbatch_size: 100\n" % rate)
+    stopped = 0
+    for attempt in range(100):
+        process = start("copy", "in.csv", target, *EVERY, "--system-flags", "rate.yaml")
+        time.sleep(0.3 + 0.037 * (attempt % 9))
+        if process.is_running():
+            process.signal(signal.SIGTERM)
+        result = process.finish(60)
+        if result.code == 3:
+            break
+        same(result.code in (143, -signal.SIGTERM), True, result)
+        stopped += 1
+    same(result.code, 3, result)
+    expect(stopped > 0, target, rate, "was never interrupted")
+    same(states(), [])
+    return content(), balanced(result.summary())
+
+
+@test
+def a_wait_for_the_rate_is_no_place_to_go_on_from():
+    """In the middle of a piece the destination has some of it: going on there would repeat them."""
+    write("in.csv", rows(4_000))
+
+    def table():
+        with sqlite3.connect("out.db") as db:
+            found = list(db.execute("SELECT * FROM t ORDER BY rowid"))
+        db.close()
+        os.remove("out.db")
+        return found
+    records, size = "{per_second: 4000, burst: 300}", "{per_second: 200000, burst: 5000, unit: bytes}"
+    ways = [("out.csv", size, lambda: read("out.csv")), ("out.json", records, lambda: read("out.json")),
+            ("out.csv.gz", records, lambda: gzip.decompress(read("out.csv.gz"))), ("sqlite:out.db?table=t", records, table)]
+    for target, rate, content in ways:
+        wanted_summary = run("copy", "in.csv", target, "--resume", "never", "--summary", "json", code=3).summary()
+        wanted = content()
+        for name in ("out.csv", "out.json", "out.csv.gz", "out.db"):
+            if os.path.exists(name):
+                os.remove(name)
+        found, summary = paced_until_done(target, rate, content)
+        same(found == wanted, True, target, rate, "content")
+        same_run(summary, wanted_summary)
 
 
 @test
