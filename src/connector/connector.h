@@ -297,6 +297,13 @@ typedef struct mr_source_ops {
     void (*close)(void *state);
 } mr_source_ops;
 
+/* What an earlier run has left in a destination. */
+typedef enum mr_left {
+    MR_LEFT_PART, /* to be gone on with */
+    MR_LEFT_ALL,  /* it had said `last` and come as far as publishing: nothing is left to do */
+    MR_LEFT_TAKEN_BACK, /* it was being given up: what was there before is there */
+} mr_left;
+
 typedef struct mr_destination_ops {
     const char *name;
     const char *summary;
@@ -352,9 +359,8 @@ typedef struct mr_destination_ops {
      * NULL: no such thing. */
     uint64_t (*commit_every)(const void *state);
     /* After open, before start(): goes on at a position of an earlier run. MR_ERR_USAGE when what
-     * it wrote is not there any more. *out_published: that run had said `last` and come as far as
-     * publishing; then nothing is left to do. */
-    mr_code (*resume)(void *state, mr_slice position, bool *out_published, mr_error *err);
+     * it wrote is not there any more. */
+    mr_code (*resume)(void *state, mr_slice position, mr_left *out_left, mr_error *err);
     /* Transactions: stores `commit`, the bytes of a checkpoint, under `pipeline` in the transaction
      * of the data and commits it. NULL: the journal keeps them. */
     mr_code (*keep_commit)(void *state, mr_slice pipeline, mr_slice commit, mr_error *err);

@@ -398,14 +398,13 @@ static mr_code destination_forget_commit(void *state, mr_slice pipeline, mr_erro
     return stored ? store(d, NULL, 0, err) : MR_OK;
 }
 
-static mr_code destination_resume(void *state, mr_slice position, bool *out_published,
-                                  mr_error *err)
+static mr_code destination_resume(void *state, mr_slice position, mr_left *out_left, mr_error *err)
 {
     plugin_destination *d = state;
     if (!mr_slice_is(position, "1"))
         return mr_fail(err, MR_ERR_USAGE, "%s: the checkpoint was written by another version",
                        d->plugin.connector->name);
-    *out_published = !d->is_stored;
+    *out_left = d->is_stored ? MR_LEFT_PART : MR_LEFT_ALL;
     d->is_governed = true;
     return MR_OK;
 }

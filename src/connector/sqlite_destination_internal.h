@@ -76,8 +76,8 @@ bool mr_sqlite_destination_leaves_traces(const void *state);
 uint64_t mr_sqlite_destination_commit_every(const void *state);
 MR_NODISCARD mr_code mr_sqlite_destination_checkpoint(void *state, bool last, mr_buffer *position,
                                                       int *out_sync_fd, mr_error *err);
-MR_NODISCARD mr_code mr_sqlite_destination_resume(void *state, mr_slice position,
-                                                  bool *out_published, mr_error *err);
+MR_NODISCARD mr_code mr_sqlite_destination_resume(void *state, mr_slice position, mr_left *out_left,
+                                                  mr_error *err);
 MR_NODISCARD mr_code mr_sqlite_destination_keep_commit(void *state, mr_slice pipeline,
                                                        mr_slice commit, mr_error *err);
 MR_NODISCARD mr_code mr_sqlite_destination_keep_seal(void *state, mr_slice pipeline,

@@ -123,7 +123,7 @@ mr_code mr_sqlite_destination_find_commit(void *state, mr_slice pipeline, mr_buf
     return MR_OK;
 }
 
-mr_code mr_sqlite_destination_resume(void *state, mr_slice position, bool *out_published,
+mr_code mr_sqlite_destination_resume(void *state, mr_slice position, mr_left *out_left,
                                      mr_error *err)
 {
     mr_sqlite_destination *own = state;
@@ -135,13 +135,14 @@ mr_code mr_sqlite_destination_resume(void *state, mr_slice position, bool *out_p
     if (in.broken || version != POSITION_VERSION)
         return mr_fail(err, MR_ERR_USAGE,
                        "the checkpoint's place in the database was written by another version");
-    *out_published = complete;
+    *out_left = complete ? MR_LEFT_ALL : MR_LEFT_PART;
     if (complete) return MR_OK;  /* the row came with the data */
     if (own->pipeline == NULL) { /* the row has gone with the last transaction */
         if (inode != 0 && own->db.handle == NULL) MR_TRY(open_part(own, err));
-        *out_published = inode == 0 || (mr_identity_of_path(own->path, &now) &&
-                                        now.inode == inode && now.device == device);
-        if (*out_published) return MR_OK;
+        const bool published = inode == 0 || (mr_identity_of_path(own->path, &now) &&
+                                              now.inode == inode && now.device == device);
+        if (published) *out_left = MR_LEFT_ALL;
+        if (published) return MR_OK;
     }
     if (inode != 0 && own->part.is_open) MR_TRY(mr_file_identity(&own->part, &now, err));
     if (inode != 0 && (!own->part.is_open || now.inode != inode || now.device != device))

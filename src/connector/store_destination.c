@@ -539,12 +539,11 @@ static mr_code destination_checkpoint(void *state, MR_UNUSED bool last, mr_buffe
     return mr_pack_u64(position, (uint64_t)own->expected, err);
 }
 
-static mr_code destination_resume(void *state, mr_slice position, bool *out_published,
-                                  mr_error *err)
+static mr_code destination_resume(void *state, mr_slice position, mr_left *out_left, mr_error *err)
 {
     store_destination *own = state;
     mr_packed_in in = {.left = position};
-    *out_published = false;
+    *out_left = MR_LEFT_PART;
     own->expected = (int64_t)mr_packed_u64(&in);
     if (mr_packed_all_read(&in)) return MR_OK;
     return mr_fail(err, MR_ERR_USAGE,

@@ -70,7 +70,7 @@ MR_NODISCARD mr_code mr_text_destination_commit(void *state, mr_error *err);
 const char *mr_text_destination_cannot_resume(const void *state, const mr_connector_env *env);
 MR_NODISCARD mr_code mr_text_destination_checkpoint(void *state, bool last, mr_buffer *position,
                                                     int *out_sync_fd, mr_error *err);
-MR_NODISCARD mr_code mr_text_destination_resume(void *state, mr_slice position, bool *out_published,
+MR_NODISCARD mr_code mr_text_destination_resume(void *state, mr_slice position, mr_left *out_left,
                                                 mr_error *err);
 bool mr_text_destination_leaves_traces(const void *state);
 void mr_text_destination_suspend(void *state);

@@ -80,6 +80,15 @@ static bool is_published(const mr_text_destination *d, const text_mark *mark)
            now.inode == mark->inode && now.device == mark->device && now.size_bytes == mark->length;
 }
 
+/* What was appended is gone, and nothing else. */
+static bool is_taken_back(const mr_text_destination *d, const text_mark *mark)
+{
+    mr_identity now;
+    return d->append && mark->length > mark->begun_at && mr_identity_of_path(d->path, &now) &&
+           now.inode == mark->inode && now.device == mark->device &&
+           now.size_bytes == mark->begun_at;
+}
+
 /* What the earlier run left is there, and as long as it said; opening it is for start(). */
 static mr_code find_part(const mr_text_destination *d, const text_mark *mark, mr_error *err)
 {
@@ -102,16 +111,17 @@ static mr_code find_part(const mr_text_destination *d, const text_mark *mark, mr
     return MR_OK;
 }
 
-mr_code mr_text_destination_resume(void *state, mr_slice position, bool *out_published,
-                                   mr_error *err)
+mr_code mr_text_destination_resume(void *state, mr_slice position, mr_left *out_left, mr_error *err)
 {
     mr_text_destination *d = state;
     text_mark mark;
     if (!unpack(position, &mark))
         return mr_fail(err, MR_ERR_USAGE,
                        "the checkpoint's place in the output was written by another version");
-    *out_published = is_published(d, &mark);
-    if (*out_published) return MR_OK;
+    *out_left = is_published(d, &mark)    ? MR_LEFT_ALL
+                : is_taken_back(d, &mark) ? MR_LEFT_TAKEN_BACK
+                                          : MR_LEFT_PART;
+    if (*out_left != MR_LEFT_PART) return MR_OK;
     MR_TRY(find_part(d, &mark, err));
     d->options.resume = true;
     d->options.resume_from = mark.length;

@@ -148,6 +148,33 @@ static mr_code was_complete(mr_checkpoints *c, mr_code rc, mr_error *err)
     return mr_checkpoints_forget(c, err);
 }
 
+static mr_code none_here(mr_checkpoints *c, mr_error *err)
+{
+    c->on = c->cannot == NULL;
+    if (c->config->resume != MR_RESUME_REQUIRE) return MR_OK;
+    if (c->cannot != NULL)
+        return mr_fail(err, MR_ERR_USAGE, "this pipeline cannot be resumed (resume: require): %s",
+                       c->cannot);
+    return mr_fail(err, MR_ERR_USAGE,
+                   "there is nothing to go on from: no checkpoint of this pipeline in '%s' "
+                   "(resume: require)",
+                   c->committer.dir);
+}
+
+/* An earlier run is over, and was not there to say so: step 6 here, then this one is the first. */
+static mr_code end_earlier(mr_checkpoints *c, bool was_complete, mr_error *err)
+{
+    const bool marks = marks_in_journal(c);
+    if (marks) MR_TRY(mr_increment_load_midway(c->increment, c->found.watermark, err));
+    if (marks && was_complete) MR_TRY(mr_increment_accept(c->increment, err));
+    mr_buffer_reset(&c->watermark);
+    if (marks && mr_increment_has_state(c->increment))
+        MR_TRY(mr_increment_save(c->increment, &c->watermark, err));
+    MR_TRY(mr_checkpoints_forget(c, err));
+    if (marks) MR_TRY(mr_increment_begin_again(c->increment, mr_buffer_slice(&c->watermark), err));
+    return none_here(c, err);
+}
+
 static mr_code seek(mr_checkpoints *c, mr_error *err)
 {
     c->from_start = c->found.source.len == 0;
@@ -168,8 +195,10 @@ static mr_code go_on(mr_checkpoints *c, mr_error *err)
         return mr_fail(err, MR_ERR_USAGE,
                        "the destination no longer holds the checkpoint that '%s' tells of",
                        c->committer.dir);
-    mr_code rc =
-        c->destination->resume(c->destination_state, found->destination, &c->published, err);
+    mr_left left = MR_LEFT_PART;
+    mr_code rc = c->destination->resume(c->destination_state, found->destination, &left, err);
+    c->published = rc == MR_OK && left == MR_LEFT_ALL;
+    if (rc == MR_OK && left == MR_LEFT_TAKEN_BACK) return end_earlier(c, false, err);
     if (rc != MR_OK && found->sealed) return was_complete(c, rc, err);
     if (rc == MR_OK) rc = seek(c, err);
     if (rc != MR_OK && c->published) return was_complete(c, rc, err);
@@ -183,19 +212,6 @@ static mr_code go_on(mr_checkpoints *c, mr_error *err)
     c->last_read = found->ledger.read;
     MR_TRY(mr_buffer_append(&c->source_position, found->source, err));
     return mr_buffer_append(&c->columns, found->columns, err);
-}
-
-static mr_code none_here(mr_checkpoints *c, mr_error *err)
-{
-    c->on = c->cannot == NULL;
-    if (c->config->resume != MR_RESUME_REQUIRE) return MR_OK;
-    if (c->cannot != NULL)
-        return mr_fail(err, MR_ERR_USAGE, "this pipeline cannot be resumed (resume: require): %s",
-                       c->cannot);
-    return mr_fail(err, MR_ERR_USAGE,
-                   "there is nothing to go on from: no checkpoint of this pipeline in '%s' "
-                   "(resume: require)",
-                   c->committer.dir);
 }
 
 /* May a watermark be kept at all? */
@@ -260,17 +276,6 @@ static mr_code take_finished(mr_checkpoints *c, mr_error *err)
     return none_here(c, err);
 }
 
-/* The run that sealed has come to its end, and only its last step is missing: step 6 here. */
-static mr_code end_of_earlier(mr_checkpoints *c, mr_error *err)
-{
-    const bool marks = marks_in_journal(c);
-    if (marks) MR_TRY(mr_increment_load_midway(c->increment, c->found.watermark, err));
-    if (marks) MR_TRY(mr_increment_accept(c->increment, err));
-    MR_TRY(mr_checkpoints_forget(c, err));
-    if (marks) MR_TRY(mr_increment_begin_again(c->increment, mr_buffer_slice(&c->watermark), err));
-    return none_here(c, err);
-}
-
 static bool has_ended(const mr_checkpoints *c)
 {
     return c->found.sealed && c->files != NULL && c->files->taken_id != 0 &&
@@ -297,7 +302,7 @@ mr_code mr_checkpoints_resume(mr_checkpoints *c, mr_error *err)
     if (mr_commit_decode(mr_buffer_slice(&c->found_bytes), &c->found, err) != MR_OK)
         return advise(err);
     if (c->found.finished) return take_finished(c, err);
-    if (has_ended(c)) return end_of_earlier(c, err);
+    if (has_ended(c)) return end_earlier(c, true, err);
     /* `cannot` may be for what that run has brought about */
     c->on = c->cannot == NULL || source_cannot(c) == NULL;
     return go_on(c, err) == MR_OK ? MR_OK : advise(err);

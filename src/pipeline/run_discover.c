@@ -208,6 +208,13 @@ static mr_code expect(mr_run *run, const mr_schema *known, mr_error *err)
                              run->expect.typed || run->discovered || run->declared_all, err);
 }
 
+/* A run that begins at the first record, killed before it had gone on, can look for itself. */
+static bool has_found_before(const mr_run *run)
+{
+    const mr_checkpoints *c = &run->checkpoints;
+    return c->resuming && c->found.columns.len > 0 && (!c->from_start || c->sealed);
+}
+
 static mr_code discover(mr_run *run, bool always, uint64_t sample, const mr_schema **out,
                         mr_error *err)
 {
@@ -220,7 +227,7 @@ static mr_code discover(mr_run *run, bool always, uint64_t sample, const mr_sche
     const bool computes = mr_run_steps_compute(run);
     const bool complete =
         !computes && (run->declared_all || (known != NULL && typed && !lacks_types(known)));
-    if (run->checkpoints.resuming && run->checkpoints.found.columns.len > 0) {
+    if (has_found_before(run)) {
         MR_TRY(discover_again(run, err));
     } else if (always ? !complete && run->stages.count == 1 : must_discover(run)) {
         MR_TRY(mr_discovery_init(&run->discovery, run->arena, computes ? NULL : known, err));

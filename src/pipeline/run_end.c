@@ -57,15 +57,22 @@ static void keep(mr_run *run, mr_error *err)
     mr_error_advise(err, advice);
 }
 
-/* Everything is as it was. The quarantine is published all the same: it holds what the user needs
- * to see. */
+/* Everything is as it was. A kill on the way must leave no checkpoint of what is not there any
+ * more: the journal goes before PATH.part. Where records are in the target itself it goes behind
+ * them, for they are to be taken back even then, and the destination knows when they have been. The
+ * quarantine is published all the same, at last: it holds what the user needs to see. */
 static void give_up(mr_run *run)
 {
     mr_error ignored; /* the run has an error of its own, which is the one to tell */
-    const mr_code published = mr_quarantine_commit(&run->quarantine, &ignored);
+    const bool shows = run->destination->leaves_traces != NULL &&
+                       run->destination->leaves_traces(run->destination_state);
+    const bool later = shows || run->destination->keep_commit != NULL;
+    mr_code forgotten = MR_OK;
+    if (!later) forgotten = mr_checkpoints_forget(&run->checkpoints, &ignored);
     if (run->destination->abort != NULL) run->destination->abort(run->destination_state);
-    const mr_code forgotten = mr_checkpoints_forget(&run->checkpoints, &ignored);
-    (void)published, (void)forgotten;
+    if (later) forgotten = mr_checkpoints_forget(&run->checkpoints, &ignored);
+    const mr_code published = mr_quarantine_commit(&run->quarantine, &ignored);
+    (void)forgotten, (void)published;
 }
 
 mr_end mr_run_settle(mr_run *run, mr_end end, const mr_ledger *ledger, mr_error *err)

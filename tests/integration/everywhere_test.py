@@ -18,7 +18,7 @@ from cli import PROGRAM, expect, main, read, rejects, run, same, sanitized, skip
 LIBRARY = os.path.join(os.path.dirname(PROGRAM), "libdying_io.so")
 SEED = int(os.environ.get("SEED", "0")) or random.randrange(1, 1 << 32)
 RANDOM = random.Random(SEED)
-MOST = 10000 if os.environ.get("MILLRACE_LONG") else 40
+MOST = 10000 if os.environ.get("MILLRACE_LONG") else 24
 QUIET = ("--summary", "json", "--progress", "off")
 OFTEN = ("--checkpoint-records", "300", "--state-dir", "state")
 
