@@ -143,6 +143,9 @@ static mr_code put_json(const mr_commit *commit, uint64_t sequence, bool whole, 
     mr_json_key(&json, "time"), put_time(&json, commit->wall_ns);
     mr_json_key(&json, "sealed"), mr_json_bool(&json, commit->sealed);
     put_ledger(&json, &commit->ledger);
+    mr_json_key(&json, "schema_changes"), mr_json_u64(&json, commit->schema_changes);
+    mr_json_key(&json, "schema_history");
+    commit->history.len > 0 ? mr_json_text(&json, commit->history) : mr_json_null(&json);
     if (commit->finished) {
         mr_slice cursor, value;
         MR_TRY(mr_increment_look(commit->watermark, &cursor, &value, err));
@@ -152,6 +155,14 @@ static mr_code put_json(const mr_commit *commit, uint64_t sequence, bool whole, 
     if (whole) put_whole(&json, commit);
     mr_json_close(&json, '}');
     return json.failed ? mr_json_out_fail(&json, err) : MR_OK;
+}
+
+static mr_code put_changes(const mr_commit *commit, mr_buffer *out, mr_error *err)
+{
+    if (commit->schema_changes == 0) return MR_OK;
+    return mr_buffer_printf(out, err, "  %llu change%s of the schema, told in %.*s\n",
+                            (unsigned long long)commit->schema_changes,
+                            commit->schema_changes == 1 ? "" : "s", MR_SLICE_ARGS(commit->history));
 }
 
 /* Of a pipeline that has come to its end and remembers how far. */
@@ -170,14 +181,18 @@ static mr_code put_text(const mr_commit *commit, uint64_t sequence, mr_buffer *o
 {
     char time[40];
     time[mr_format_wall(time, commit->wall_ns, 0)] = 0;
-    if (commit->finished) return put_watermark(commit, time, out, err);
+    if (commit->finished) {
+        MR_TRY(put_watermark(commit, time, out, err));
+        return put_changes(commit, out, err);
+    }
     MR_TRY(mr_buffer_printf(out, err, "%.*s\n  %.*s\n  to %.*s\n", MR_SLICE_ARGS(commit->pipeline),
                             MR_SLICE_ARGS(commit->from), MR_SLICE_ARGS(commit->to)));
-    return mr_buffer_printf(
+    MR_TRY(mr_buffer_printf(
         out, err, "  checkpoint %llu of %s: %llu records read, %llu written, %llu rejected%s\n",
         (unsigned long long)sequence, time, (unsigned long long)commit->ledger.read,
         (unsigned long long)commit->ledger.written, (unsigned long long)commit->ledger.rejected,
-        commit->sealed ? "; all there are, to be published" : "");
+        commit->sealed ? "; all there are, to be published" : ""));
+    return put_changes(commit, out, err);
 }
 
 static mr_code put_one(const state_list *list, uint32_t number, state_form form, mr_buffer *out,

@@ -70,6 +70,10 @@ MR_NODISCARD mr_code mr_file_resume_beside(mr_file *file, const char *path, uint
  * file on success; after a failure mr_file_close() removes the .part and the old target stands. */
 MR_NODISCARD mr_code mr_file_replace(mr_file *file, mr_error *err);
 
+/* Something that is written to as it is, without .part: what is there and is no regular file and no
+ * directory, or one of the descriptors that /dev names. */
+bool mr_file_is_special(const char *path);
+
 /* Opens for writing what is at `path` itself: pipes, devices, or a regular file, which is emptied.
  */
 MR_NODISCARD mr_code mr_file_open_in_place(mr_file *file, const char *path, mr_error *err);

@@ -4,6 +4,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "core/file_internal.h"
@@ -213,6 +214,13 @@ mr_code mr_file_replace(mr_file *file, mr_error *err)
 }
 
 /* --- writing to the target itself ------------------------------------------------------------- */
+
+bool mr_file_is_special(const char *path)
+{
+    struct stat info;
+    if (mr_file_path_fd(path, STDOUT_FILENO) >= 0) return true;
+    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
+}
 
 /* Before open(2), which would make or empty things or wait for a pipe's reader. */
 static mr_code check_target(const char *path, mr_error *err)

@@ -32,14 +32,6 @@ struct mr_output {
 
 /* --- planning --------------------------------------------------------------------------------- */
 
-/* A path that is written to as it is, without .part: anything there that is no regular file. */
-static bool is_special(const char *path)
-{
-    struct stat info;
-    if (mr_file_path_fd(path, STDOUT_FILENO) >= 0) return true;
-    return stat(path, &info) == 0 && !S_ISREG(info.st_mode) && !S_ISDIR(info.st_mode);
-}
-
 static mr_code check_options(const mr_output_options *options, mr_codec codec, mr_error *err)
 {
     if (options->resume && options->in_place)
@@ -60,7 +52,7 @@ mr_code mr_output_plan(const mr_output_options *options, char out_path[MR_FILE_P
                        mr_codec *out_codec, mr_error *err)
 {
     const char *path = options->path;
-    const bool special = is_special(path);
+    const bool special = mr_file_is_special(path);
     const mr_codec named = special ? MR_CODEC_NONE : mr_codec_of_path(path);
     const mr_codec codec = options->codec == MR_CODEC_AUTO ? named : options->codec;
     if (named != MR_CODEC_NONE && named != codec)
@@ -144,7 +136,7 @@ static mr_code open_target(mr_output *output, const mr_output_options *options, 
     if (fd == STDOUT_FILENO) return mr_file_borrow(&output->file, fd, "standard output", err);
     if (fd == STDERR_FILENO) return mr_file_borrow(&output->file, fd, "standard error", err);
     if (fd >= 0) return mr_file_borrow(&output->file, fd, path, err);
-    if (is_special(path)) return mr_file_open_in_place(&output->file, path, err);
+    if (mr_file_is_special(path)) return mr_file_open_in_place(&output->file, path, err);
     if (options->append) {
         MR_TRY(check_appendable(path, output->codec, err));
         output->is_append = true;

@@ -330,6 +330,12 @@ static mr_code name_ends(mr_checkpoints *c, mr_commit *commit, mr_error *err)
     return MR_OK;
 }
 
+static void note_changes(const mr_checkpoints *c, mr_commit *commit)
+{
+    commit->schema_changes = c->expect->told.count;
+    if (commit->schema_changes > 0) commit->history = mr_slice_text(c->expect->path);
+}
+
 /* Step 1. `place` NULL: the source's last position stays, which is none at the start. */
 static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr_ledger *ledger,
                        bool last, int fds[MR_COMMITTER_FDS], mr_error *err)
@@ -348,6 +354,7 @@ static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr
     if (has_memory(c)) MR_TRY(c->extra->save(c->extra->context, &c->saved, err));
     commit.pipeline = mr_slice_text(c->id);
     MR_TRY(name_ends(c, &commit, err));
+    note_changes(c, &commit);
     commit.settings = mr_buffer_slice(&c->settings);
     commit.source = mr_buffer_slice(&c->source_position);
     commit.destination = mr_buffer_slice(&c->destination_position);
@@ -525,6 +532,7 @@ static mr_code keep_finished(mr_checkpoints *c, mr_error *err)
     MR_TRY(mr_increment_save(c->increment, &c->watermark, err));
     commit.pipeline = mr_slice_text(c->id);
     MR_TRY(name_ends(c, &commit, err));
+    note_changes(c, &commit);
     commit.settings = mr_buffer_slice(&c->settings);
     commit.watermark = mr_buffer_slice(&c->watermark);
     mr_buffer_reset(&c->record);

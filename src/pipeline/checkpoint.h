@@ -36,6 +36,7 @@
 #include "pipeline/commit.h"
 #include "pipeline/committer.h"
 #include "pipeline/config.h"
+#include "pipeline/expect.h"
 #include "pipeline/file_set.h"
 #include "pipeline/increment.h"
 #include "pipeline/pipeline_id.h"
@@ -72,6 +73,7 @@ typedef struct mr_checkpoints {
                                  says that it is complete, also when it has made no checkpoint */
     const mr_checkpoint_extra *extra; /* NULL: nothing has state of its own */
     int64_t now_ns;                   /* part of each checkpoint */
+    const mr_expect *expect;          /* what has become of the schema: told by each checkpoint */
     mr_increment *increment;          /* NULL: the run takes everything, as if it were the first */
     void (*warn)(void *context, const char *text);
     void *warn_context;

@@ -18,6 +18,8 @@ enum {
     SECTION_REJECTS,
     SECTION_STATE,
     SECTION_FILES,
+    SECTION_HISTORY,
+    SECTION_CHANGES,
 };
 
 /* The sections that are bytes already. */
@@ -38,6 +40,7 @@ static const struct {
     {SECTION_TRANSFORM, offsetof(mr_commit, transform), MR_COMMIT_TRANSFORM_MAX,
      "the state of the transforms"},
     {SECTION_WATERMARK, offsetof(mr_commit, watermark), MR_COMMIT_WATERMARK_MAX, "the watermark"},
+    {SECTION_HISTORY, offsetof(mr_commit, history), 65536, "the path of the file of schemas"},
 };
 
 /* The ledger's counters by name, so that neither order nor number of them is part of the format. */
@@ -110,6 +113,17 @@ static mr_code put_texts(const mr_commit *commit, mr_buffer *out, mr_error *err)
     return MR_OK;
 }
 
+/* A section of one number; none for 0. */
+static mr_code put_number(uint32_t section, uint64_t number, mr_buffer *out, mr_error *err)
+{
+    size_t at;
+    if (number == 0) return MR_OK;
+    MR_TRY(begin_section(out, section, &at, err));
+    MR_TRY(mr_pack_u64(out, number, err));
+    end_section(out, at);
+    return MR_OK;
+}
+
 mr_code mr_commit_encode(const mr_commit *commit, mr_buffer *out, mr_error *err)
 {
     size_t at;
@@ -127,11 +141,8 @@ mr_code mr_commit_encode(const mr_commit *commit, mr_buffer *out, mr_error *err)
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->wall_ns, err));
     MR_TRY(mr_pack_u64(out, (uint64_t)commit->now_ns, err));
     end_section(out, at);
-    if (commit->files == 0) return MR_OK;
-    MR_TRY(begin_section(out, SECTION_FILES, &at, err));
-    MR_TRY(mr_pack_u64(out, commit->files, err));
-    end_section(out, at);
-    return MR_OK;
+    MR_TRY(put_number(SECTION_FILES, commit->files, out, err));
+    return put_number(SECTION_CHANGES, commit->schema_changes, out, err);
 }
 
 /* --- reading ------------------------------------------------------------------------------- */
@@ -198,6 +209,7 @@ static mr_code get_section(uint32_t section, mr_slice bytes, mr_commit *out, mr_
         out->now_ns = (int64_t)mr_packed_u64(&in);
         break;
     case SECTION_FILES: out->files = mr_packed_u64(&in); break;
+    case SECTION_CHANGES: out->schema_changes = mr_packed_u64(&in); break;
     default: return from_later(err);
     }
     return mr_packed_all_read(&in) ? MR_OK : damaged(err);

@@ -30,6 +30,8 @@ typedef struct mr_commit {
     mr_slice columns;        /* what a first pass found: pipeline/found.h; empty = there was none */
     mr_slice transform;      /* state of the transforms, at most MR_COMMIT_TRANSFORM_MAX */
     mr_slice watermark;      /* of incremental loads: pipeline/increment.h */
+    mr_slice history;        /* the file of schemas; empty while nothing was told there */
+    uint64_t schema_changes; /* that this run has told */
     uint64_t files; /* the list of what is new among files: file_set.h; 0 = there is none */
     mr_ledger ledger;
     mr_rejects_mark rejects;

@@ -16,6 +16,9 @@ static mr_commit example(void)
                         .columns = MR_SLICE("a int"),
                         .transform = MR_SLICE("seen"),
                         .watermark = MR_SLICE("2024-01-01"),
+                        .history = MR_SLICE("b.json.schema.jsonl"),
+                        .schema_changes = 3,
+                        .files = 77,
                         .rejects = {100, 5, 2},
                         .sealed = true,
                         .wall_ns = -5,
@@ -36,6 +39,9 @@ static void expect_same(const mr_commit *a, const mr_commit *b)
     MR_EXPECT(mr_slice_equal(a->columns, b->columns));
     MR_EXPECT(mr_slice_equal(a->transform, b->transform));
     MR_EXPECT(mr_slice_equal(a->watermark, b->watermark));
+    MR_EXPECT(mr_slice_equal(a->history, b->history));
+    MR_EXPECT_U64(a->schema_changes, ==, b->schema_changes);
+    MR_EXPECT_U64(a->files, ==, b->files);
     MR_EXPECT(memcmp(&a->ledger, &b->ledger, sizeof a->ledger) == 0);
     MR_EXPECT_U64(a->rejects.length, ==, b->rejects.length);
     MR_EXPECT_U64(a->rejects.count, ==, b->rejects.count);

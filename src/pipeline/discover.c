@@ -68,6 +68,7 @@ mr_code mr_discovery_encode(const mr_discovery *d, bool exact, mr_buffer *out, m
         MR_TRY(mr_pack_text(out, d->schema.fields[i].name, err));
         MR_TRY(mr_pack_text(out, mr_slice_text(mr_type_name(d->columns[i].type)), err));
         MR_TRY(mr_pack_u32(out, d->columns[i].layout, err));
+        MR_TRY(mr_pack_u64(out, d->columns[i].null_count, err));
     }
     return MR_OK;
 }
@@ -83,12 +84,14 @@ mr_code mr_discovery_decode(mr_discovery *d, mr_arena *arena, mr_slice bytes, bo
         const mr_slice name = mr_packed_text(&in);
         const mr_type type = mr_type_named(mr_packed_text(&in));
         const uint32_t layout = mr_packed_u32(&in);
+        const uint64_t nulls = mr_packed_u64(&in);
         if (type == MR_TYPE_COUNT) in.broken = true;
         if (in.broken) break;
         if (d->schema.field_count == d->column_cap) MR_TRY(grow(d, err));
         MR_TRY(mr_schema_add(&d->schema, name, type, NULL, err));
         d->columns[i].type = type;
         d->columns[i].layout = (mr_time_layout)layout;
+        d->columns[i].null_count = nulls;
     }
     if (mr_packed_all_read(&in)) return MR_OK;
     return mr_fail(err, MR_ERR_USAGE,

@@ -68,10 +68,31 @@ static mr_code read_columns(const mr_scan_value *list, mr_arena *arena, mr_drift
     return MR_OK;
 }
 
+typedef mr_code read_line_fn(mr_slice line, mr_arena *arena, void *out, mr_error *err);
+
+static mr_code each_line(const char *path, mr_arena *arena, read_line_fn *read_line, void *out,
+                         mr_error *err)
+{
+    mr_identity there;
+    mr_buffer text;
+    if (!mr_identity_of_path(path, &there)) return MR_OK;
+    mr_buffer_init(&text, "the file of schemas (drift.history)", MAX_FILE_BYTES);
+    mr_code rc = read_all(path, &text, err);
+    for (mr_slice rest = mr_buffer_slice(&text); rc == MR_OK && rest.len > 0;) {
+        const char *lf = memchr(rest.ptr, '\n', rest.len);
+        const size_t len = lf != NULL ? (size_t)(lf - rest.ptr) : rest.len;
+        rc = read_line((mr_slice){rest.ptr, len}, arena, out, err);
+        rest = mr_slice_from(rest, lf != NULL ? len + 1 : len);
+    }
+    mr_buffer_done(&text);
+    return rc;
+}
+
 /* A line that is no schema, changes and torn ones among them, says nothing here. */
-static mr_code read_line(mr_slice line, mr_arena *arena, mr_drift_pasts *out, mr_error *err)
+static mr_code read_schema(mr_slice line, mr_arena *arena, void *pasts, mr_error *err)
 {
     static const char *const keys[] = {"event", "columns"};
+    mr_drift_pasts *out = pasts;
     mr_scan scan;
     mr_scan_value object, values[2];
     mr_scan_init(&scan, line);
@@ -87,21 +108,63 @@ static mr_code read_line(mr_slice line, mr_arena *arena, mr_drift_pasts *out, mr
 
 mr_code mr_drift_history_read(const char *path, mr_arena *arena, mr_drift_pasts *out, mr_error *err)
 {
-    mr_identity there;
-    mr_buffer text;
     *out = (mr_drift_pasts){0};
-    if (!mr_identity_of_path(path, &there)) return MR_OK;
-    mr_buffer_init(&text, "the file of schemas (drift.history)", MAX_FILE_BYTES);
     out->items = mr_arena_take(arena, sizeof *out->items * MR_DRIFT_MAX_VERSIONS);
-    mr_code rc = out->items != NULL ? read_all(path, &text, err) : mr_arena_fail(arena, err);
-    for (mr_slice rest = mr_buffer_slice(&text); rc == MR_OK && rest.len > 0;) {
-        const char *lf = memchr(rest.ptr, '\n', rest.len);
-        const size_t len = lf != NULL ? (size_t)(lf - rest.ptr) : rest.len;
-        rc = read_line((mr_slice){rest.ptr, len}, arena, out, err);
-        rest = mr_slice_from(rest, lf != NULL ? len + 1 : len);
-    }
-    mr_buffer_done(&text);
-    return rc;
+    if (out->items == NULL) return mr_arena_fail(arena, err);
+    return each_line(path, arena, read_schema, out, err);
+}
+
+typedef struct telling {
+    mr_drift_told *told;
+    char since[40]; /* as the lines have it, so that bytes can be compared */
+} telling;
+
+/* The schema of the kind that is called so; NULL for none. */
+static mr_schema *of_kind(mr_drift_told *told, const mr_scan_value *kind)
+{
+    mr_schema *schemas[MR_DRIFT_KIND_COUNT] = {[MR_DRIFT_NEW_COLUMN] = &told->fresh,
+                                               [MR_DRIFT_MISSING_COLUMN] = &told->gone,
+                                               [MR_DRIFT_TYPE_CHANGE] = &told->wide};
+    for (int i = 0; i < MR_DRIFT_KIND_COUNT; i++)
+        if (kind->kind == MR_SCAN_STRING && mr_scan_is(kind, mr_drift_kind_name((mr_drift_kind)i)))
+            return schemas[i];
+    return NULL;
+}
+
+static mr_code read_change(mr_slice line, mr_arena *arena, void *context, mr_error *err)
+{
+    static const char *const keys[] = {"time", "kind", "column", "to"};
+    const telling *t = context;
+    mr_scan scan;
+    mr_scan_value object, values[4];
+    mr_slice time, column, type_name = {0};
+    mr_scan_init(&scan, line);
+    if (!mr_scan_next(&scan, &object) || !mr_scan_finish(&scan)) return MR_OK;
+    if (object.kind != MR_SCAN_OBJECT) return MR_OK;
+    mr_scan_members(&object, keys, 4, values);
+    mr_schema *schema = of_kind(t->told, &values[1]);
+    if (schema == NULL || values[0].kind != MR_SCAN_STRING || values[2].kind != MR_SCAN_STRING)
+        return MR_OK;
+    if (!mr_scan_text(&values[0], arena, &time) || !mr_scan_text(&values[2], arena, &column))
+        return mr_arena_fail(arena, err);
+    if (values[3].kind == MR_SCAN_STRING && !mr_scan_text(&values[3], arena, &type_name))
+        return mr_arena_fail(arena, err);
+    if (time.len != strlen(t->since) || memcmp(time.ptr, t->since, time.len) < 0) return MR_OK;
+    const mr_type type = mr_type_named(type_name);
+    const int64_t at = mr_schema_find(schema, column);
+    t->told->count++;
+    if (at >= 0 && type != MR_TYPE_COUNT)
+        schema->fields[at].type = mr_type_join(schema->fields[at].type, type);
+    if (at >= 0) return MR_OK;
+    return mr_schema_add(schema, column, type == MR_TYPE_COUNT ? MR_TYPE_NULL : type, NULL, err);
+}
+
+mr_code mr_drift_history_told(const char *path, int64_t since_ns, mr_arena *arena,
+                              mr_drift_told *told, mr_error *err)
+{
+    telling t = {.told = told};
+    t.since[mr_format_wall(t.since, since_ns, 3)] = 0;
+    return each_line(path, arena, read_change, &t, err);
 }
 
 /* --- writing --- */

@@ -7,8 +7,9 @@
  *      "policy":"evolve","source":"a.jsonl","record":65537,"line":65537}
  *     {"event":"schema","time":...,"columns":[{"name":"a","type":"int","nullable":false},...]}
  *
- * A change is on the disk when it is told. A run that was interrupted and goes on may tell one
- * twice. A torn last line is passed over.
+ * A change is on the disk when it is told. A run that goes on reads what it had told before and
+ * tells it no more; one that was killed before its first checkpoint is another run, and tells all
+ * again. A torn last line is passed over.
  *
  * Thread: the collector's. */
 #ifndef MR_PIPELINE_DRIFT_HISTORY_H
@@ -33,6 +34,16 @@ typedef struct mr_drift_pasts {
 /* Reads the schemas of `path`; none when there is no such file. */
 MR_NODISCARD mr_code mr_drift_history_read(const char *path, mr_arena *arena, mr_drift_pasts *out,
                                            mr_error *err);
+
+/* Changes that were told already: a column of each kind by name, with its type. */
+typedef struct mr_drift_told {
+    mr_schema fresh, gone, wide; /* new columns, missing ones, wider types */
+    uint64_t count;
+} mr_drift_told;
+
+/* Adds the changes of `path` that were told at `since_ns` of the wall clock or later. */
+MR_NODISCARD mr_code mr_drift_history_told(const char *path, int64_t since_ns, mr_arena *arena,
+                                           mr_drift_told *told, mr_error *err);
 
 typedef struct mr_drift_change {
     mr_drift_kind kind;

@@ -34,11 +34,16 @@ static mr_code history_path(mr_expect *e, mr_error *err)
 
 /* --- telling a change --- */
 
+static void show_count(const mr_expect *e)
+{
+    if (e->view != NULL)
+        atomic_store_explicit(&e->view->schema_changes, e->told.count, memory_order_relaxed);
+}
+
 static mr_code tell(mr_expect *e, const mr_drift_change *change, mr_error *err)
 {
-    e->changes++;
-    if (e->view != NULL)
-        atomic_store_explicit(&e->view->schema_changes, e->changes, memory_order_relaxed);
+    e->told.count++;
+    show_count(e);
     return mr_drift_history_change(e->path, change, err);
 }
 
@@ -64,14 +69,14 @@ static mr_code tell_once(mr_expect *e, const mr_drift_change *change, mr_error *
 {
     bool is_new = false;
     if (change->kind == MR_DRIFT_NEW_COLUMN)
-        MR_TRY(mark(&e->fresh, change->column, change->to, &is_new, err));
+        MR_TRY(mark(&e->told.fresh, change->column, change->to, &is_new, err));
     else if (change->kind == MR_DRIFT_MISSING_COLUMN &&
-             mr_schema_find(&e->fresh, change->column) >= 0)
+             mr_schema_find(&e->told.fresh, change->column) >= 0)
         return MR_OK; /* files before the one that brought it */
     else if (change->kind == MR_DRIFT_MISSING_COLUMN)
-        MR_TRY(mark(&e->gone, change->column, change->from, &is_new, err));
+        MR_TRY(mark(&e->told.gone, change->column, change->from, &is_new, err));
     else
-        MR_TRY(mark_type(&e->wide, change->column, change->to, &is_new, err));
+        MR_TRY(mark_type(&e->told.wide, change->column, change->to, &is_new, err));
     return is_new ? tell(e, change, err) : MR_OK;
 }
 
@@ -79,6 +84,7 @@ mr_code mr_expect_take(void *context, mr_job *job, mr_error *err)
 {
     mr_expect *e = context;
     const mr_drift_note *notes = (const mr_drift_note *)(const void *)job->drift.ptr;
+    const bool has_lines = job->bytes.len > 0 && !job->unplaced;
     e->discarded += job->discarded;
     for (size_t i = 0; i < job->drift.len / sizeof *notes; i++) {
         const mr_drift_note *note = &notes[i];
@@ -96,7 +102,7 @@ mr_code mr_expect_take(void *context, mr_job *job, mr_error *err)
                     : policy,
             .source = job->file_name,
             .record = job->record_base + note->record + 1,
-            .line = job->from_batch ? 0 : job->line_base + note->line + 1,
+            .line = has_lines ? job->line_base + note->line + 1 : 0,
         };
         MR_TRY(tell_once(e, &change, err));
     }
@@ -342,12 +348,17 @@ mr_code mr_expect_begin(mr_expect *e, const mr_schema *found, mr_error *err)
     mr_arena_init(&e->own, "drift", MAX_ARENA_BYTES);
     e->arena = &e->own;
     e->drift.rules = mr_drift_rules_of(&e->config->drift, e->config->enable_schema_evolution);
+    if (mr_options_given(&e->config->options, "drift.preserve_old_fields")) /* stronger */
+        e->drift.rules.preserve_old_fields = e->config->drift.preserve_old_fields;
     e->keeps = mr_expect_is_asked(e->config);
     mr_schema_init(&e->schema, e->arena);
-    mr_schema_init(&e->fresh, e->arena);
-    mr_schema_init(&e->gone, e->arena);
-    mr_schema_init(&e->wide, e->arena);
+    mr_schema_init(&e->told.fresh, e->arena);
+    mr_schema_init(&e->told.gone, e->arena);
+    mr_schema_init(&e->told.wide, e->arena);
     MR_TRY(history_path(e, err));
+    if (e->since_ns != 0)
+        MR_TRY(mr_drift_history_told(e->path, e->since_ns, e->arena, &e->told, err));
+    show_count(e);
     if (e->keeps) MR_TRY(mr_drift_history_read(e->path, e->arena, &e->pasts, err));
     MR_TRY(add_target(e, err));
     if (e->pasts.count > 0)
@@ -367,6 +378,15 @@ static bool had_nulls(const mr_expect *e, mr_slice column)
     return may_be_null(e, column);
 }
 
+/* Null in some records, because it came or went: in the last run's, or in those of other files. */
+static bool has_come_or_gone(const mr_expect *e, mr_slice column)
+{
+    const bool added = e->pasts.count > 0 &&
+                       mr_schema_find(&e->pasts.items[e->pasts.count - 1].schema, column) < 0;
+    return added || mr_schema_find(&e->told.fresh, column) >= 0 ||
+           mr_schema_find(&e->told.gone, column) >= 0;
+}
+
 void mr_expect_close(mr_expect *e)
 {
     mr_arena_done(&e->own);
@@ -377,22 +397,23 @@ mr_code mr_expect_end(const mr_expect *e, mr_error *err)
     mr_drift_past now;
     if (!e->keeps) return MR_OK;
     MR_TRY(mr_schema_copy(&now.schema, &e->schema, e->arena, err));
-    for (uint32_t i = 0; i < e->wide.field_count; i++) {
-        const int64_t at = mr_schema_find(&now.schema, e->wide.fields[i].name);
+    for (uint32_t i = 0; i < e->told.wide.field_count; i++) {
+        const int64_t at = mr_schema_find(&now.schema, e->told.wide.fields[i].name);
         const mr_drift_policy policy = e->drift.rules.policies[MR_DRIFT_TYPE_CHANGE];
         if (at >= 0 && (policy == MR_DRIFT_EVOLVE || policy == MR_DRIFT_NEW_PART))
             now.schema.fields[at].type =
-                mr_type_join(now.schema.fields[at].type, e->wide.fields[i].type);
+                mr_type_join(now.schema.fields[at].type, e->told.wide.fields[i].type);
     }
     const mr_drift_policy policy = e->drift.rules.policies[MR_DRIFT_NEW_COLUMN];
     const bool goes_on = policy == MR_DRIFT_EVOLVE || policy == MR_DRIFT_NEW_PART;
-    for (uint32_t i = 0; goes_on && i < e->fresh.field_count; i++)
-        if (mr_schema_find(&now.schema, e->fresh.fields[i].name) < 0)
-            MR_TRY(mr_schema_add(&now.schema, e->fresh.fields[i].name, e->fresh.fields[i].type,
-                                 NULL, err));
+    for (uint32_t i = 0; goes_on && i < e->told.fresh.field_count; i++)
+        if (mr_schema_find(&now.schema, e->told.fresh.fields[i].name) < 0)
+            MR_TRY(mr_schema_add(&now.schema, e->told.fresh.fields[i].name,
+                                 e->told.fresh.fields[i].type, NULL, err));
     now.nullable = mr_arena_take(e->arena, now.schema.field_count + 1);
     if (now.nullable == NULL) return mr_arena_fail(e->arena, err);
     for (uint32_t i = 0; i < now.schema.field_count; i++)
-        now.nullable[i] = had_nulls(e, now.schema.fields[i].name);
+        now.nullable[i] = has_come_or_gone(e, now.schema.fields[i].name) ||
+                          had_nulls(e, now.schema.fields[i].name);
     return mr_drift_history_schema(e->path, &now, err);
 }

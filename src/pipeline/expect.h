@@ -35,17 +35,17 @@ typedef struct mr_expect {
     const mr_schema *target;       /* the columns that the target has already; NULL: any */
     bool replays;                  /* records of many files: what one lacks is no news */
     bool may_part;                 /* it can begin a new part */
+    int64_t since_ns;              /* a run that is gone on with: when it was begun; else 0 */
     /* Results. */
     bool keeps; /* the schema is kept from run to run */
     const char *path;
     mr_drift drift;
     mr_schema schema; /* what is expected */
     bool retypes;     /* some types are not those that were found */
-    uint64_t changes;
     uint64_t discarded;
+    mr_drift_told told; /* by this run, its earlier beginnings included */
     /* Own. */
     mr_drift_pasts pasts;
-    mr_schema fresh, gone, wide; /* told already: new columns, missing ones, types */
 } mr_expect;
 
 /* Did the user ask for drift in any way? */

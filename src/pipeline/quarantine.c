@@ -2,6 +2,7 @@
 #include "pipeline/quarantine.h"
 
 #include <stdio.h>
+#include <unistd.h>
 
 #include "core/clock.h"
 #include "core/json.h"
@@ -95,6 +96,15 @@ static void put_line(mr_json_out *json, mr_slice source, const mr_reject *reject
 static mr_code create(mr_quarantine *quarantine, mr_error *err)
 {
     char path[MR_FILE_PATH_MAX];
+    quarantine->special = mr_file_is_special(quarantine->path);
+    if (quarantine->special) {
+        const int fd = mr_file_path_fd(quarantine->path, STDOUT_FILENO);
+        quarantine->file_count = 1;
+        MR_TRY(fd >= 0 ? mr_file_borrow(&quarantine->file, fd, quarantine->path, err)
+                       : mr_file_open_in_place(&quarantine->file, quarantine->path, err));
+        quarantine->created = true;
+        return MR_OK;
+    }
     const uint32_t number = ++quarantine->file_count;
     if (number > MR_QUARANTINE_MAX_FILES)
         return mr_fail(err, MR_ERR_LIMIT,
@@ -122,8 +132,9 @@ static mr_code publish(mr_quarantine *quarantine, mr_error *err)
 {
     MR_TRY(write_out(quarantine, err));
     if (!quarantine->created) return MR_OK;
-    quarantine->created = false;
     quarantine->in_file = 0;
+    if (quarantine->special) return MR_OK;
+    quarantine->created = false;
     return mr_file_replace(&quarantine->file, err);
 }
 
@@ -159,6 +170,7 @@ mr_code mr_quarantine_note(mr_quarantine *quarantine, mr_rejects_mark *out, int 
     *out_sync_fd = -1;
     if (quarantine->published || (!quarantine->created && quarantine->line.len == 0)) return MR_OK;
     MR_TRY(write_out(quarantine, err));
+    if (quarantine->special) return MR_OK; /* what is there is there */
     if (!quarantine->is_named) MR_TRY(mr_file_sync_name(&quarantine->file, err));
     quarantine->is_named = true;
     out->length = quarantine->file.written;

@@ -5,7 +5,8 @@
  *
  * Like every output it appears complete or not at all: PATH.part, synced, renamed. With a maximum,
  * entries beyond it are counted and not kept; with `rotate` they go on in PATH.2, PATH.3, ..., and
- * a file that is full is published at once.
+ * a file that is full is published at once. A device or a pipe (/dev/null, /dev/stderr) is written
+ * to as it is, and has no PATH.2.
  *
  * Thread: the collector's. */
 #ifndef MR_PIPELINE_QUARANTINE_H
@@ -35,6 +36,7 @@ typedef struct mr_quarantine {
     uint64_t in_file; /* entries of the current file */
     uint32_t file_count;
     bool created;
+    bool special;   /* a device or pipe: created once, there at once */
     bool is_named;  /* its name is on the disk */
     bool published; /* by the run that this one goes on from */
 } mr_quarantine;

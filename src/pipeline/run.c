@@ -39,6 +39,7 @@ static void set_checkpoints(mr_run *run)
     c->files = run->file_set.is_open ? &run->file_set : NULL;
     c->extra = memory_of_steps(run);
     c->now_ns = run->chain_env.now_ns;
+    c->expect = &run->expect;
     c->increment = run->increment.on ? &run->increment : NULL;
     c->config = run->config;
     c->source = run->source;

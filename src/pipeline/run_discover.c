@@ -197,6 +197,7 @@ static mr_code expect(mr_run *run, const mr_schema *known, mr_error *err)
     run->expect.replays = run->source->declares != NULL;
     if (run->destination->expects != NULL && run->config->rename.count == 0)
         MR_TRY(run->destination->expects(run->destination_state, &run->expect.target, err));
+    run->expect.since_ns = run->checkpoints.resuming ? run->checkpoints.found.now_ns : 0;
     run->expect.view = &run->view;
     run->expect.first_columns = run->first_columns;
     const mr_schema *found = known;

@@ -2,12 +2,14 @@
 """Schemas that change: within a run and between runs, for every policy."""
 import json
 import os
+import signal
 import sqlite3
 import sys
+import time
 
 sys.dont_write_bytecode = True
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "support"))
-from cli import balanced, expect, leftovers, main, one_line_error, read, rejects, run, same, test, write
+from cli import balanced, expect, leftovers, main, one_line_error, read, rejects, run, same, start, test, write
 
 KNOWN = {}
 SAMPLE = 65_536  # records that decide about the schema of a pipe
@@ -324,6 +326,9 @@ COMPATIBILITY = [  # first run, second run, and the modes that allow it
     ("a\n1\n", "a\n1.5\n", "none backward backward_transitive"),  # int -> decimal
     ("a\n1.5\n", "a\n1\n", "none backward forward full backward_transitive"),  # ints fit a decimal column
     ("a\n1\n", "a\nx\n", "none backward backward_transitive"),  # int -> string
+    ("a\n1.5\n", "a\nx\n", "none backward backward_transitive"),  # decimal -> string
+    ("a\ntrue\n", "a\n1\n", "none backward backward_transitive"),  # bool and int have string in common
+    ("a\n2024-01-01\n", "a\n1\n", "none backward backward_transitive"),  # and so have date and int
     ("a\ntrue\n", "a\nx\n", "none backward backward_transitive"),  # bool -> string
     ("a\nx\n", "a\n1\n", "none backward forward full backward_transitive"),  # a number is a text as well
 ]
@@ -357,6 +362,92 @@ def strict_is_backward_and_what_is_incompatible_may_be_quarantined():
     first_then("a\n1\n", "a\n1.5\n", "drift: strict\n")
     first_then("a\n1\n", "a\nx\n2\n", drift(compatibility="forward", fail_on_incompatible="false"), code=3)
     same((read("o.jsonl"), rejects("r.jsonl")[0]["reason"]), (b'{"a":2}\n', "drift"))
+
+
+@test
+def a_column_that_is_gone_stays_or_goes_as_preserve_old_fields_says():
+    first, second = "a,b\n1,x\n", "a\n2\n"
+    for config, wanted in ((drift(strategy="default"), b"a,b\n2,\n"), (drift(strategy="flexible"), b"a\n2\n"),
+                           (drift(preserve_old_fields="false"), b"a\n2\n"),
+                           (drift(strategy="flexible", preserve_old_fields="true"), b"a,b\n2,\n")):
+        first_then(first, second, config, target="o.csv")
+        same(read("o.csv"), wanted, config)
+        same([change[:5] for change in changes("o.csv.schema.jsonl")], [("missing_column", "b", "string", None, "evolve")])
+    first_then(first, "a,b,c\n1,y,2\n", "drift: default\n")
+    same(entries("o.jsonl.schema.jsonl")[-1]["columns"][2], {"name": "c", "type": "int", "nullable": True})
+
+
+@test
+def a_type_that_changes_begins_no_part():
+    """new_part of type_change is evolve: a CSV file holds any value."""
+    for workers in (1, 8):
+        summary = balanced(piped("csv:o.csv", drift(new_column="evolve", type_change="new_part"), workers).summary())
+        same((summary["written"], summary["rejected"]), (SAMPLE + 5, 0))
+        same(read("o.2.csv"), b"a,b,late\n1,x,7\n2,y,\nno,z,\n2.5,z,w\n4,n,\n")
+        summary = balanced(piped("csv:o.csv", drift(new_column="discard_value", type_change="new_part"), workers).summary())
+        same((summary["written"], os.path.exists("o.2.csv"), read("o.csv").splitlines()[-3:]),
+             (SAMPLE + 5, False, [b"no,z", b"2.5,z", b"4,n"]))
+
+
+# --- each change is told once, with its place
+
+
+def told(path):
+    return [{key: value for key, value in entry.items() if key != "time"} for entry in entries(path)]
+
+
+@test
+def a_run_that_is_interrupted_tells_each_change_once_and_state_shows_them():
+    rows = 60_000
+    write("p1.csv", "a,b\n" + "".join("%d,x\n" % n if n != 700 else ",x\n" for n in range(rows)))
+    write("p2.csv", "a,c\n" + "".join("%d,%d\n" % (n, n) for n in range(rows)))
+    for target in ("o.csv", "o.jsonl"):
+        for config in ("", "drift: default\n"):
+            clean()
+            undisturbed = copy("p*.csv", target, config=config).summary()
+            wanted = told(target + ".schema.jsonl")
+            same([(e["kind"], e["column"], e["source"], e["record"], e["line"]) for e in wanted if e["event"] == "change"],
+                 [("new_column", "c", "p2.csv", 1, 2), ("missing_column", "b", "p2.csv", 1, 2)])
+            if config:
+                same([column["nullable"] for column in wanted[-1]["columns"]], [True, True, True])
+            output = read(target)
+            clean()
+            os.makedirs(".state", exist_ok=True)
+            stopped, shown = 0, b""
+            write("d.yaml", config + "reliability: {checkpoint: {dir: .state, records: 5000, interval: 0}, rate_limit_per_sec: 100000, "
+                                     "rate_limit: {burst: 2000}}\nbatch_size: 1000\n")
+            for attempt in range(20):
+                running = start("copy", "p*.csv", target, "--system-flags", "d.yaml", "--summary", "json")
+                while running.is_running() and not os.listdir(".state"):  # what is killed before is another run
+                    time.sleep(0.01)
+                time.sleep(0.1 * attempt)
+                if running.is_running():
+                    running.signal(signal.SIGTERM)
+                result = running.finish()
+                expect(result.code in (0, 143), result)
+                if result.code == 0:
+                    break
+                stopped += 1
+                shown += run("state", "show", "--state-dir", ".state").out
+                states = json.loads(run("state", "show", "--json", "--state-dir", ".state").out)
+                expect(all(s["schema_changes"] in (1, 2) and s["schema_history"] == target + ".schema.jsonl" for s in states), states)
+            same((result.code, read(target) == output), (0, True))
+            expect(stopped > 0, "it was never interrupted")
+            same(told(target + ".schema.jsonl"), wanted, stopped)
+            same(result.summary()["schema_changes"], undisturbed["schema_changes"])
+            expect(b"1 change of the schema, told in %s.schema.jsonl" % target.encode() in shown, shown)
+
+
+@test
+def a_change_in_a_file_that_grows_has_its_line():
+    write("g.jsonl", "".join('{"a":%d}\n' % n for n in range(3)))
+    write("d.yaml", "drift: {new_column: evolve, history: h.jsonl}\n")
+    run("copy", "tail:g.jsonl?stop_when_idle=200ms", "o.jsonl", "--system-flags", "d.yaml", "--resume", "never")
+    with open("g.jsonl", "a") as out:
+        out.write('{"a":3}\n{"a":4,"late":true}\n')
+    run("copy", "tail:g.jsonl?stop_when_idle=200ms", "o.jsonl", "--system-flags", "d.yaml", "--resume", "never")
+    same([(e["kind"], e["column"], e["record"], e["line"]) for e in entries("h.jsonl") if e["event"] == "change"],
+         [("new_column", "late", 5, 5)])
 
 
 @test

@@ -231,6 +231,28 @@ def a_rejects_file_has_as_many_entries_as_allowed_and_goes_on_in_the_next():
 
 
 @test
+def rejects_may_go_to_a_device_or_a_pipe():
+    write("a.csv", "a,b\n" + "1\n" * 25 + "1,2\n")
+    write("d.yaml", "reliability: {dead_letter: {max: 10, rotate: true}}\n")
+    for flags in ((), ("--system-flags", "d.yaml")):
+        result = run("copy", "a.csv", "o.csv", "--rejects", "/dev/null", *flags, code=3)
+        expect(b"25 records rejected: 25 too_few_fields; see /dev/null\n" in result.err, result)
+        same((os.path.exists("/dev/null.2"), os.path.exists("/dev/null.part"), read("o.csv")), (False, False, b"a,b\n1,2\n"))
+        result = run("copy", "a.csv", "o.csv", "--rejects", "/dev/stderr", "--summary", "off", *flags, code=3)
+        same([json.loads(line)["record"] for line in result.err.splitlines() if line.startswith(b"{")], list(range(1, 26)))
+        result = run("copy", "a.csv", "o.csv", "--rejects", "-", "--summary", "off", *flags, code=3)
+        same([json.loads(line)["record"] for line in result.out.splitlines()], list(range(1, 26)))
+    os.mkfifo("pipe")
+    reader = os.open("pipe", os.O_RDONLY | os.O_NONBLOCK)
+    run("copy", "a.csv", "o.csv", "--rejects", "pipe", code=3)
+    same(os.read(reader, 1 << 20).count(b'"reason":"too_few_fields"'), 25)
+    os.close(reader)
+    for path in (".", "nowhere/r.jsonl"):
+        one_line_error(run("copy", "a.csv", "p.csv", "--rejects", path, code=None), path)
+        expect(not os.path.exists("p.csv"), "published although its rejects could not be kept")
+
+
+@test
 def the_warning_ends_every_run_with_rejects():
     write("a.csv", "a,b\n1\n2\n3,4,5\n6,7\n")
     for form in ("text", "json", "off"):

@@ -50,6 +50,36 @@ def to_int(text):
     return str(int(value))
 
 
+def to_uuid(text):
+    if not re.fullmatch(r"(\{X\}|X)".replace("X", "[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"), text):
+        raise ValueError(text)
+    return text.strip("{}").lower()
+
+
+def to_time(text):
+    found = re.fullmatch(r"([0-9]{2}):([0-9]{2}):([0-9]{2})(\.[0-9]{1,9})?", text)
+    if not found or int(found[1]) > 23 or int(found[2]) > 59 or int(found[3]) > 59:
+        raise ValueError(text)
+    return text
+
+
+def to_timestamp(text):
+    found = re.fullmatch(r"(.{10})[T ](.{8}(?:\.[0-9]{1,9})?)(Z|[+-]([0-9]{2}):([0-9]{2}))?", text)
+    if not found or (found[4] and (int(found[4]) > 23 or int(found[5]) > 59)):
+        raise ValueError(text)
+    days(found[1]), to_time(found[2])
+    return text
+
+
+def to_json(text):
+    def refuse(word):
+        raise ValueError(word)
+    value = json.loads(text, parse_constant=refuse)
+    if isinstance(value, str):
+        return value  # a text is a text from then on
+    return compact(value) if isinstance(value, (dict, list)) else text
+
+
 def to_bool(text):
     word = text.lower()
     if word in ("true", "t", "yes", "y", "on", "1"):
@@ -65,6 +95,14 @@ CASTS = {
     "decimal": (to_decimal, ["1.50", "-0.001", "+1.5", "1e5", ".5", "5.", "1" * 38, "1" * 39, "1.0e-37", "n/a", "", "1,5", "1e400"]),
     "bool": (to_bool, ["true", "False", "YES", "n", "on", "OFF", "0", "1", "2", "", "ja", "t", "f"]),
     "date": (lambda text: str(days(text)), ["2024-02-29", "2023-02-29", "1999-12-31", "2024-1-1", "24-01-01", "", "2024-13-01"]),
+    "uuid": (to_uuid, ["2ed6657d-e927-568b-95e1-2665a8aea6a2", "{2ED6657D-E927-568B-95E1-2665A8AEA6A2}", "2ed6657d", "",
+                       "2ed6657de927568b95e12665a8aea6a2", "{2ed6657d-e927-568b-95e1-2665a8aea6a2",
+                       "2ED6657D-E927-568B-95E1-2665A8AEA6A2"]),
+    "time": (to_time, ["00:00:00", "23:59:59.999999999", "24:00:00", "12:60:00", "12:00:60", "1:00:00", "", "12:00:00.1"]),
+    "timestamp": (to_timestamp, ["2024-02-29T12:00:00Z", "2024-02-29 12:00:00", "2023-02-29T12:00:00", "2024-02-29T24:00:00Z",
+                                 "2024-01-01T00:00:00.5+05:30", "2024-01-01T00:00:00+24:00", "2024-01-01", "2024-01-01T00:00", "",
+                                 "soon"]),
+    "json": (to_json, ["{}", "[1, 2]", "\"x\"", "{\"a\": 1}", "nul", "", "{", "[1,]", "01", "-1.5e3", "true"]),
     "string": (lambda text: text, ["", "a", "1.10", "é", 'q"']),
 }
 
