@@ -141,10 +141,12 @@ static bool belongs(const places_run *run, mr_slice source, const mr_place_of_ro
 static mr_code count_row(mr_places *places, const mr_place_of_row *row, mr_error *err)
 {
     mr_buffer *runs = &places->runs;
-    places_run *newest = (places_run *)(void *)(runs->ptr + runs->len) - 1;
-    if (runs->len > places->run_done && belongs(newest, places->source, row)) {
-        newest->rows++;
-        return MR_OK;
+    if (runs->len > places->run_done) {
+        places_run *newest = (places_run *)(void *)(runs->ptr + runs->len) - 1;
+        if (belongs(newest, places->source, row)) {
+            newest->rows++;
+            return MR_OK;
+        }
     }
     if (places->run_done > 0 && places->run_done >= runs->len / 2) {
         runs->len -= places->run_done;

@@ -71,7 +71,8 @@ MR_TEST(parts_may_be_added_in_any_order)
     for (int round = 0; round < 200; round++) {
         mr_sum whole = {0}, parts[4] = {{0}};
         for (int i = 0; i < 60; i++) {
-            const mr_i128 value = ((mr_i128)(int64_t)draw() << draw() % 60) / 3;
+            const mr_i128 factor = (mr_i128)1 << draw() % 60;
+            const mr_i128 value = (mr_i128)(int64_t)draw() * factor / 3;
             const unsigned scale = (unsigned)(draw() % 39);
             mr_sum_add(&whole, value, scale);
             mr_sum_add(&parts[draw() % 4], value, scale);
