@@ -163,6 +163,7 @@ typedef struct mr_job {
     uint64_t lines_before;   /* first piece of a file: LFs before `offset` (the header's) */
     uint64_t records_before; /* and data records */
     bool direct;             /* the lane reads the bytes itself, by position */
+    bool hurried;            /* handed on before it was full: flush_interval was over */
     bool final;              /* nothing of this file comes behind */
     bool end;                /* the source has ended; the job carries nothing */
     bool from_batch;         /* the source filled `batch`: there is nothing to read */

@@ -183,15 +183,15 @@ static void describe(mr_text_source *s, mr_job *job)
 /* Reads into the piece until it is full, the file ends, or it is time to hand on what is there. */
 static mr_code read_piece(mr_text_source *s, mr_job *job, mr_error *err)
 {
-    const int64_t begun = mr_clock_ns();
     MR_TRY(mr_buffer_reserve(&job->bytes, s->piece_bytes, err));
     while (job->bytes.len < s->piece_bytes && !s->file_final) {
         const bool wait =
             !mr_input_poll(s->input, job->bytes.len == 0 || !s->env->streaming ? WAIT_MS : 0);
         if (atomic_load_explicit(s->env->cancelled, memory_order_relaxed)) return MR_OK;
-        if (wait && job->bytes.len > 0 &&
-            (s->env->streaming || mr_clock_ns() - begun > s->env->flush_interval_ns))
-            return MR_OK;
+        /* Also while more keeps coming, a few bytes at a time. */
+        job->hurried = job->bytes.len > 0 && s->env->flush_interval_ns > 0 &&
+                       mr_clock_ns() - job->born_ns > s->env->flush_interval_ns;
+        if (job->hurried || (wait && s->env->streaming && job->bytes.len > 0)) return MR_OK;
         if (wait) continue;
         size_t got;
         MR_TRY(mr_input_read(s->input, job->bytes.ptr + job->bytes.len,

@@ -25,6 +25,7 @@
 
 #define MR_INPUT_BUFFER_BYTES  (256u << 10) /* read from the file at a time */
 #define MR_INPUT_PEEK_MAX      (64u << 20)
+#define MR_INPUT_PATIENCE      10   /* see mr_input_peek() */
 #define MR_INPUT_KEEP_OPEN     128  /* direct files left open behind the current one */
 #define MR_INPUT_MAX_EXPANSION 1000 /* limits.max_expansion: decoded bytes per compressed byte, */
 #define MR_EXPANSION_FLOOR     (16u << 20) /* looked at only beyond so many decoded bytes */
@@ -67,8 +68,8 @@ MR_NODISCARD MR_HOT mr_code mr_input_read(mr_input *input, char *to, size_t cap,
                                           mr_error *err);
 
 /* The next bytes of the current file without taking them: `want` of them, fewer at its end, before
- * damage, or when some are there and no more come for `patience_ms` (-1 = wait for ever). Borrowed
- * until the next call. */
+ * damage, or when some are there and no more come for `patience_ms` (-1 = wait for ever), or no end
+ * of them within MR_INPUT_PATIENCE times as long. Borrowed until the next call. */
 MR_NODISCARD mr_code mr_input_peek(mr_input *input, size_t want, int patience_ms, mr_slice *out,
                                    mr_error *err);
 

@@ -9,6 +9,7 @@
  *     produce       the same as UTF-8 */
 #include <unistd.h>
 
+#include "core/clock.h"
 #include "core/mem.h"
 #include "format/input_internal.h"
 
@@ -338,8 +339,12 @@ mr_code mr_input_peek(mr_input *input, size_t want, int patience_ms, mr_slice *o
         input->peeked_at = 0;
     }
     input->peek_ended = false;
+    const int64_t begun = mr_clock_ns();
     while (input->peeked.len < want) {
         size_t got = 0;
+        if (input->peeked.len > 0 && patience_ms > 0 &&
+            mr_clock_ns() - begun > (int64_t)patience_ms * MR_INPUT_PATIENCE * 1000000)
+            break;
         if (input->peeked.len > 0 && patience_ms >= 0 && !more_ready(input, patience_ms)) break;
         const mr_code rc = peek_more(input, want - input->peeked.len, &got, err);
         if (rc != MR_OK && (rc == MR_ERR_NOMEM || input->peeked.len == 0)) return rc;

@@ -518,7 +518,9 @@ mr_code mr_collector_take(mr_collector *c, mr_job *job, mr_error *err)
     } else {
         MR_TRY(take_text(c, job, err));
     }
-    if (c->config->streaming && c->config->destination->flush != NULL)
-        return c->config->destination->flush(c->config->destination_state, err);
+    const mr_destination_ops *to = c->config->destination;
+    const bool hurried = job->hurried && to->encode != NULL; /* others would make it final */
+    if ((c->config->streaming || hurried) && to->flush != NULL)
+        return to->flush(c->config->destination_state, err);
     return MR_OK;
 }

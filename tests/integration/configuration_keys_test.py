@@ -374,6 +374,60 @@ def checkpoints_keep_to_the_keys_of_a_file():
 
 
 @test
+def a_batch_waits_no_longer_than_the_flush_interval():
+    """A source that says one record and then nothing: it is handed on when the interval is over, not before."""
+    for interval, comes in (("200ms", True), ("1h", False)):
+        write("p.yaml", "source: csv:-\ndestination: csv:-\nflush_interval: %s\n" % interval)
+        reader, writer = os.pipe()
+        running = start("run", "p.yaml", stdin=os.fdopen(reader, "rb"))
+        os.write(writer, b"a,b\n1,2\n")
+        end, came = time.monotonic() + (20 if comes else 1), False
+        while time.monotonic() < end and not came:
+            time.sleep(0.05)
+            came = os.fstat(running.out.fileno()).st_size > len("a,b\n")
+        same(came, comes, interval)
+        os.close(writer)
+        same(running.finish().out, b"a,b\n1,2\n")
+    for key in ("flush_interval: 200ms", "streaming_mode: true"):  # one that never falls silent
+        write("p.yaml", "source: csv:-\ndestination: csv:-\n%s\n" % key)
+        reader, writer = os.pipe()
+        running = start("run", "p.yaml", stdin=os.fdopen(reader, "rb"))
+        os.write(writer, b"a,b\n")
+        count, end = 0, time.monotonic() + 20
+        while os.fstat(running.out.fileno()).st_size < 100 and time.monotonic() < end:
+            os.write(writer, b"1,2\n")
+            count += 1
+            time.sleep(0.01)
+        expect(time.monotonic() < end, key, "nothing came while records kept coming")
+        os.close(writer)
+        same(running.finish().out, b"a,b\n" + b"1,2\n" * count)
+
+
+@test
+def keys_without_effect_say_so():
+    write("in.csv", "a\n1\n")
+    schema = json.loads(run("check", "--json-schema").out)
+    told = 0
+    for name, _, default, other in KEYS:
+        said = description_of(schema, name)
+        if other is None or "no effect" not in said:
+            continue
+        told += 1
+        result = check(document((name, other)))
+        expect(("%s has no effect: " % name).encode() in result.out + result.err, name, result)
+        expect(said.split("no effect: ")[1].rstrip(")").encode() in result.out + result.err, name, said, result)
+    expect(told > 30, told)
+
+
+def description_of(schema, name):
+    node = schema
+    for part in name.split("."):
+        options = [node] + node.get("anyOf", [])
+        node = next(option["properties"][part] for option in options if part in option.get("properties", {}))
+    return node.get("description", "")
+
+
+@test
 def upsert_merges_by_key():
     write("in.csv", "id,v\n1,a\n2,b\n1,c\n")
     for keys in ("advanced: {enable_upsert: true}\nkeys: id\n", "advanced: {enable_upsert: true}\n", "enable_upsert: true\n"):
