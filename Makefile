@@ -66,6 +66,7 @@ torture: ## kill the message store ROUNDS=500 times under 64 writers, and pipeli
 	@MILLRACE=$(BUILD)/millrace ROUNDS=$(KILLS) python3 tests/integration/torture_test.py
 	@MILLRACE=$(BUILD)/millrace ROUNDS=$(KILLS) python3 tests/integration/power_test.py
 	@MILLRACE=$(BUILD)/millrace TURNS=100 python3 tests/integration/files_test.py
+	@MILLRACE=$(BUILD)/millrace MILLRACE_LONG=1 python3 tests/integration/everywhere_test.py
 
 fuzz: ## fuzz each parser for SECONDS=600, or ONLY=csv; findings go to tests/fuzz/found
 	@tools/setup fuzz

@@ -107,6 +107,9 @@ static mr_code look(mr_checkpoints *c, mr_error *err)
         MR_TRY(c->destination->find_commit(c->destination_state, mr_slice_text(c->id),
                                            &c->found_bytes, err));
         c->kept_inside = c->found_bytes.len > 0;
+        const mr_slice last = found ? mr_buffer_slice(&c->committer.journal.last) : (mr_slice){0};
+        c->journal_is_behind =
+            c->kept_inside && !mr_slice_equal(last, mr_buffer_slice(&c->found_bytes));
         if (c->kept_inside) return MR_OK;
     }
     if (!found) return MR_OK;
@@ -487,10 +490,22 @@ static mr_code seal_inside(mr_checkpoints *c, const mr_ledger *ledger, mr_error 
     return MR_OK;
 }
 
+/* The destination drops its record with its last commit: then the journal must say it. */
+static mr_code tell_journal(mr_checkpoints *c, mr_error *err)
+{
+    const int fds[MR_COMMITTER_FDS] = {-1, -1};
+    bool data_is_lost;
+    mr_buffer_reset(&c->record);
+    MR_TRY(mr_buffer_append(&c->record, mr_buffer_slice(&c->found_bytes), err));
+    MR_TRY(mr_committer_begin(&c->committer, &c->record, fds, err));
+    return mr_committer_wait(&c->committer, &data_is_lost, err);
+}
+
 mr_code mr_checkpoints_seal(mr_checkpoints *c, const mr_ledger *ledger, mr_error *err)
 {
     int fds[MR_COMMITTER_FDS] = {-1, -1};
     bool data_is_lost;
+    if (c->sealed && c->journal_is_behind && !c->published) return tell_journal(c, err);
     if (!c->on && !c->seals) return seal_inside(c, ledger, err);
     MR_TRY(take_result(c, err));
     if ((!mr_checkpoints_has_state(c) && c->files == NULL && !marks_in_journal(c)) || c->sealed)

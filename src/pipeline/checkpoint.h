@@ -94,8 +94,9 @@ typedef struct mr_checkpoints {
     bool kept_inside; /* the destination holds a commit of this pipeline */
     bool seal_inside; /* it will, once its one transaction is committed */
     bool sealed;
-    bool seals; /* the target's beginning and end are kept, if nothing in between */
-    bool idle;  /* the journal holds nothing but the watermark of finished runs */
+    bool journal_is_behind; /* what the destination holds was not in it yet */
+    bool seals;             /* the target's beginning and end are kept, if nothing in between */
+    bool idle;              /* the journal holds nothing but the watermark of finished runs */
     int64_t last_ns;
     uint64_t last_read;
     bool warned;
