@@ -361,6 +361,7 @@ const mr_option mr_args_table[] = {
 /* clang-format off */
 #define MOVING  MR_VERBS_MOVING
 #define READING MR_VERBS_READING
+#define LOADING (MR_VERBS_READING & ~MR_VERB_REPLAY) /* which adds, and knows of no other runs */
 const mr_flag mr_flags[] = {
     {"source", 's', "source_file", "FILE", NULL, MR_VERB_RUN, MR_FLAG_ARGS, NULL},
     {"destination", 'd', "destination_file", "FILE", NULL, MR_VERB_RUN, MR_FLAG_ARGS, NULL},
@@ -385,13 +386,13 @@ const mr_flag mr_flags[] = {
     {"ordered", 0, "performance.ordered", NULL, NULL, READING, MR_FLAG_KEY, NULL},
     {"storage-mode", 0, "storage.mode", "MODE", NULL, READING, MR_FLAG_KEY, NULL},
     {"timeout", 0, "timeout", "TIME", NULL, READING, MR_FLAG_KEY, NULL},
-    {"mode", 0, "mode", "MODE", NULL, READING, MR_FLAG_KEY, NULL},
+    {"mode", 0, "mode", "MODE", NULL, LOADING, MR_FLAG_KEY, NULL},
     {"keys", 0, "keys", "A,B", NULL, READING, MR_FLAG_KEY, "primary-key"},
-    {"cursor", 0, "cursor", "COLUMN", NULL, READING, MR_FLAG_KEY, NULL},
-    {"cursor-start", 0, "cursor_start", "VALUE", NULL, READING, MR_FLAG_KEY, NULL},
-    {"cursor-nulls", 0, "cursor_nulls", "reject|skip", NULL, READING, MR_FLAG_KEY, NULL},
-    {"lookback", 0, "lookback", "N|TIME", NULL, READING, MR_FLAG_KEY, NULL},
-    {"snapshot-column", 0, "snapshot_column", "NAME", NULL, READING, MR_FLAG_KEY, NULL},
+    {"cursor", 0, "cursor", "COLUMN", NULL, LOADING, MR_FLAG_KEY, NULL},
+    {"cursor-start", 0, "cursor_start", "VALUE", NULL, LOADING, MR_FLAG_KEY, NULL},
+    {"cursor-nulls", 0, "cursor_nulls", "reject|skip", NULL, LOADING, MR_FLAG_KEY, NULL},
+    {"lookback", 0, "lookback", "N|TIME", NULL, LOADING, MR_FLAG_KEY, NULL},
+    {"snapshot-column", 0, "snapshot_column", "NAME", NULL, LOADING, MR_FLAG_KEY, NULL},
     {"select", 0, "select", "A,B", NULL, READING, MR_FLAG_KEY, NULL},
     {"rename", 0, "rename", "OLD=NEW", NULL, READING, MR_FLAG_KEY, NULL},
     {"limit", 0, "performance.limit", "N", NULL, READING, MR_FLAG_KEY, NULL},
@@ -413,7 +414,7 @@ const mr_flag mr_flags[] = {
     {"checkpoint-interval", 0, "reliability.checkpoint.interval", "TIME", NULL, MOVING | MR_VERB_CHECK, MR_FLAG_KEY, NULL},
     {"checkpoint-records", 0, "reliability.checkpoint.records", "N", NULL, MOVING | MR_VERB_CHECK, MR_FLAG_KEY, NULL},
     {"resume", 0, "resume", "HOW", NULL, READING, MR_FLAG_KEY, NULL},
-    {"files", 0, "files", "WHICH", NULL, MOVING | MR_VERB_CHECK, MR_FLAG_KEY, NULL},
+    {"files", 0, "files", "WHICH", NULL, (MOVING | MR_VERB_CHECK) & ~MR_VERB_REPLAY, MR_FLAG_KEY, NULL},
     {"in-place", 0, "in_place", NULL, NULL, READING, MR_FLAG_KEY, NULL},
     {"dry-run", 0, "dry_run", NULL, NULL, MOVING, MR_FLAG_KEY, NULL},
     {"allow-conflicts", 0, "allow_conflicts", NULL, NULL, READING, MR_FLAG_KEY, NULL},

@@ -302,6 +302,13 @@ def records_that_passed_through_the_store_are_replayed_from_their_values():
 
 
 @test
+def modes_of_loads_are_no_matter_of_a_replay():
+    for flag in ("--mode", "--cursor", "--lookback", "--files"):
+        said = run("replay", "r.jsonl", "out.jsonl", flag, "x", code=2)
+        expect(b"unknown flag '%s' of replay" % flag.encode() in said.err, said)
+
+
+@test
 def a_replay_can_be_sampled_limited_and_shaped():
     write("a.csv", "a,b,c\n" + "".join("%d,x\n" % n for n in range(200)))
     run("copy", "a.csv", "o.csv", "--rejects", "r.jsonl", code=3)
