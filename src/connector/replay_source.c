@@ -90,6 +90,9 @@ static const mr_option replay_options[] = {
 
 static mr_code fail_in_line(const replay_source *s, mr_error *err)
 {
+    const mr_error why = *err;
+    if (s->line_number == 1 && why.code == MR_ERR_INPUT && strstr(why.text, "rejects file") == NULL)
+        mr_fail(err, why.code, "%s; is this a rejects file?", why.text);
     return mr_error_prefix(err, "'%.*s' line %llu", MR_SLICE_ARGS(s->env->path),
                            (unsigned long long)s->line_number);
 }

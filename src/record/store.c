@@ -123,9 +123,9 @@ mr_store_pressure mr_store_pressure_now(const mr_store *store)
 
 uint64_t mr_store_bytes(const mr_store *store)
 {
-    uint64_t bytes = mr_mem_usable(store) + store->beside_bytes + store->slot_bytes + mr_mem_usable(store->slots) +
-                     mr_mem_usable(store->sources) + mr_mem_usable(store->tail) +
-                     mr_rowpack_held_bytes(&store->rows) +
+    uint64_t bytes = mr_mem_usable(store) + store->beside_bytes + store->slot_bytes +
+                     mr_mem_usable(store->slots) + mr_mem_usable(store->sources) +
+                     mr_mem_usable(store->tail) + mr_rowpack_held_bytes(&store->rows) +
                      mr_group_encoder_held_bytes(&store->encoder) +
                      mr_texts_reader_held_bytes(&store->reader) + mr_mem_usable(store->cache) +
                      mr_mem_usable(store->stored.ptr) +

@@ -60,7 +60,7 @@ struct mr_store {
 
     mr_store_pressure pressure;
     uint64_t beside_bytes; /* the caller's */
-    uint32_t low_flushes; /* in a row, rule 7 */
+    uint32_t low_flushes;  /* in a row, rule 7 */
     uint64_t tail_text_bytes;
     uint64_t peak_bytes, live_bytes, sealed_bytes, appended;
     uint64_t switch_count, switch_ns;

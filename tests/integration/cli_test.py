@@ -115,6 +115,32 @@ def preview_shows_rows_types_and_rejects_and_writes_nothing():
 
 
 @test
+def preview_tells_types_rejects_and_conflicts_before_a_byte_is_written():
+    """Behind the steps, of every destination, with what a run would say about them."""
+    write("a.csv", "a,b\n1,x\n2\n0,y\n4,z\n")
+    write("out.jsonl", "old\n")
+    steps = "transforms:\n- map: {c: 12 / .a}\n- filter: .b != \"x\"\n"
+    write("p.yaml", "source: a.csv\ndestination: out.jsonl\n" + steps)
+    before = sorted(os.listdir("."))
+    lines = [line.split() for line in run("preview", "p.yaml").out.decode().splitlines()]
+    same(lines[:3], [["a", "b", "c"], ["int", "string", "decimal"], ["4", "z", "3"]])
+    same([" ".join(line) for line in lines[3:5]], ["1 rejected: too_few_fields", "1 rejected: transform_error"])
+    for verb in (("preview", "p.yaml"), ("run", "p.yaml", "--dry-run"), ("check", "p.yaml"), ("schema", "p.yaml")):
+        result = run(*verb, "--storage-mode", "columnar", "--streaming-mode", code=2)
+        one_line_error(result, "storage.mode: columnar", "performance.streaming_mode: true")
+        wrong = run(*verb, "--filter", ".d > 1", code=None)
+        if verb[0] in ("preview", "schema"):
+            same(wrong.code, 2, verb)
+            one_line_error(wrong, "--filter: 1:1: no field 'd'")
+    same((sorted(os.listdir(".")), read("out.jsonl")), (before, b"old\n"))
+    for verb in (("preview", "gone.csv"), ("schema", "gone.csv")):
+        one_line_error(run(*verb, code=1), "gone.csv", "check the path")
+    write("q.yaml", "source: gone.csv\ndestination: nowhere/x.csv\n")
+    run("check", "q.yaml")  # looks at nothing
+    one_line_error(run("check", "q.yaml", "--connect", code=1), "gone.csv", "check the path")
+
+
+@test
 def schema_prints_types_and_what_forced_them():
     write("a.csv", "a,b,c,d\n" + "1,1,true,2024-01-01\n" * 10 + "2.5,x,false,2024-01-02\n" + "3,2,true,\n" * 10)
     schema = json.loads(run("schema", "a.csv").out)

@@ -215,6 +215,8 @@ def a_rejects_file_that_is_none_is_refused_with_its_line():
         write("r2.jsonl", bad)
         one_line_error(run("replay", "r2.jsonl", "o.csv", code=1), "r2.jsonl", *parts)
         same((read("o.csv"), leftovers()), (b"old\n", []))
+    for other in ("a.csv", "o.csv"):
+        one_line_error(run("replay", other, "n.csv", code=1), other, "line 1", "is this a rejects file?")
     one_line_error(run("replay", "none.jsonl", "o.csv", code=None), "none.jsonl")
     one_line_error(run("replay", "r.jsonl", "o.csv", "--rejects", "r.jsonl", code=2), "r.jsonl", "--rejects")
     same(read("r.jsonl"), good)
