@@ -207,7 +207,8 @@ static mr_code go_on(mr_checkpoints *c, mr_error *err)
     if (rc != MR_OK && c->published) return was_complete(c, rc, err);
     if (rc == MR_OK && c->increment != NULL)
         rc = mr_increment_load_midway(c->increment, found->watermark, err);
-    if (rc == MR_OK && has_memory(c)) rc = c->extra->load(c->extra->context, found->transform, err);
+    if (rc == MR_OK && has_memory(c) && !found->sealed && !c->from_start)
+        rc = c->extra->load(c->extra->context, found->transform, err);
     if (rc == MR_OK) rc = mr_quarantine_resume(c->quarantine, &found->rejects, found->sealed, err);
     MR_TRY(rc);
     c->resuming = true;
@@ -343,6 +344,9 @@ static void note_changes(const mr_checkpoints *c, mr_commit *commit)
 static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr_ledger *ledger,
                        bool last, int fds[MR_COMMITTER_FDS], mr_error *err)
 {
+    mr_buffer_reset(&c->saved);
+    if (has_memory(c) && !last && place != NULL)
+        MR_TRY(c->extra->save(c->extra->context, &c->saved, err));
     mr_commit commit = {
         .ledger = *ledger, .sealed = last, .wall_ns = mr_clock_wall_ns(), .now_ns = c->now_ns};
     if (place != NULL) {
@@ -353,8 +357,6 @@ static mr_code compose(mr_checkpoints *c, const mr_source_place *place, const mr
     MR_TRY(c->destination->checkpoint(c->destination_state, last, &c->destination_position, &fds[0],
                                       err));
     MR_TRY(mr_quarantine_note(c->quarantine, &commit.rejects, &fds[1], err));
-    mr_buffer_reset(&c->saved);
-    if (has_memory(c)) MR_TRY(c->extra->save(c->extra->context, &c->saved, err));
     commit.pipeline = mr_slice_text(c->id);
     MR_TRY(name_ends(c, &commit, err));
     note_changes(c, &commit);
@@ -423,6 +425,7 @@ static bool is_due(const mr_checkpoints *c, const mr_ledger *ledger)
                                 : 0;
     if (c->destination->keep_commit != NULL && c->config->performance.streaming_mode) return true;
     if (commit > 0 && since >= commit) return true;
+    if (mr_clock_ns() - c->last_ns < c->pause_ns) return false;
     if (records > 0 && since >= records && has_rested(c)) return true;
     return interval > 0 && mr_clock_ns() - c->last_ns >= interval;
 }
@@ -439,19 +442,32 @@ mr_code mr_checkpoints_start(mr_checkpoints *c, mr_error *err)
     return take_result(c, err);
 }
 
+/* Nothing has been asked of the destination yet. */
+static mr_code is_full(mr_checkpoints *c, const mr_error *why)
+{
+    c->full = true;
+    c->warned = false;
+    warn(c, why->text, "no more checkpoints, a killed run goes on at the last one: ", "");
+    return MR_OK;
+}
+
 mr_code mr_checkpoints_settled(void *context, const mr_source_place *place, const mr_ledger *ledger,
                                bool ending, mr_error *err)
 {
     mr_checkpoints *c = context;
     int fds[MR_COMMITTER_FDS] = {-1, -1};
-    if (!c->on || (!ending && !is_due(c, ledger))) return MR_OK;
+    if (!c->on || c->full || (!ending && !is_due(c, ledger))) return MR_OK;
     const bool may_wait = ending || c->destination->keep_commit != NULL;
     if (!may_wait && mr_committer_is_busy(&c->committer)) return MR_OK; /* when that one is done */
     MR_TRY(take_result(c, err));
     if (!c->on) return MR_OK;
-    MR_TRY(compose(c, place, ledger, false, fds, err));
+    const int64_t began_ns = mr_clock_ns();
+    const mr_code rc = compose(c, place, ledger, false, fds, err);
+    if (rc == MR_ERR_LIMIT && has_memory(c)) return is_full(c, err);
+    MR_TRY(rc);
     MR_TRY(hand_over(c, fds, err));
     c->last_ns = mr_clock_ns();
+    if (has_memory(c)) c->pause_ns = MR_CHECKPOINT_PAUSE_FACTOR * (c->last_ns - began_ns);
     c->last_read = ledger->read;
     return ending ? take_result(c, err) : MR_OK;
 }

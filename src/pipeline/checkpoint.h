@@ -45,12 +45,18 @@
 /* Unless the user gives a number of records, checkpoints are at least so long apart. */
 #define MR_CHECKPOINT_REST_NS ((int64_t)1000 * 1000 * 1000)
 
-/* What a stateful part of a pipeline (dedupe, aggregate) adds to each checkpoint. Its state must be
- * that of exactly the records that have been settled: owned by the collector and fed in stream
- * order. What lanes keep for themselves runs ahead of the checkpoint and cannot be in it; such a
- * part says why in `cannot`, and the pipeline then makes no checkpoints and says so. */
+/* A checkpoint that holds what steps remember takes as long as that is large; the run makes pauses
+ * so much longer than that. */
+#define MR_CHECKPOINT_PAUSE_FACTOR 20
+
+/* What a stateful part of a pipeline adds to each checkpoint: dedupe. Its state must be that of
+ * exactly the records that have been settled: owned by the collector and fed in stream order. What
+ * lanes keep for themselves (aggregate) runs ahead of the checkpoint and cannot be in it; such a
+ * part says why in `cannot`, and the pipeline then makes no checkpoints and says so. When the state
+ * has grown too large, the run makes no further ones and says so; the last one holds. */
 typedef struct mr_checkpoint_extra {
-    /* Appends at most MR_COMMIT_TRANSFORM_MAX bytes. */
+    /* Appends at most MR_COMMIT_TRANSFORM_MAX bytes; MR_ERR_LIMIT when it would be more. Not called
+     * for a checkpoint that says `sealed`, nor for one of the beginning. */
     mr_code (*save)(void *context, mr_buffer *out, mr_error *err);
     /* Before the first piece of a run that goes on: back to what save() wrote. MR_ERR_USAGE when
      * that is something else. */
@@ -96,6 +102,8 @@ typedef struct mr_checkpoints {
     bool sealed;
     bool journal_is_behind; /* what the destination holds was not in it yet */
     bool seals;             /* the target's beginning and end are kept, if nothing in between */
+    bool full;              /* what steps remember does not fit any more */
+    int64_t pause_ns;       /* at least, to the next one */
     bool idle;              /* the journal holds nothing but the watermark of finished runs */
     int64_t last_ns;
     uint64_t last_read;

@@ -35,7 +35,8 @@ mr_code mr_collector_open(mr_collector *c, const mr_engine_config *config, bool 
     if (config->ordered != NULL) MR_TRY(mr_chain_lane_open(config->ordered, &c->ordered, err));
     const mr_code rc = mr_lane_open(&c->lane, config, err);
     c->lane.in_order = true;
-    return rc;
+    if (rc != MR_OK || c->ordered == NULL || config->ordered_open == NULL) return rc;
+    return config->ordered_open(config->ordered_context, c->ordered, err);
 }
 
 void mr_collector_close(mr_collector *c)

@@ -89,6 +89,10 @@ typedef struct mr_engine_config {
     const mr_chain *chain;   /* lane: steps done to each batch then; NULL = none */
     const mr_chain *ordered; /* collector: further steps that need the records in order, and all
                                 behind them; NULL = none */
+    /* Collector: those steps are ready, and have seen nothing yet; the lane lives until the engine
+     * returns. NULL = nobody wants to know. */
+    mr_code (*ordered_open)(void *context, mr_chain_lane *lane, mr_error *err);
+    void *ordered_context;
     /* Collector: quarantine. Places in the reject are absolute by now. */
     mr_code (*reject)(void *context, mr_slice source, const mr_reject *reject, mr_error *err);
     void *reject_context;

@@ -22,15 +22,16 @@ static mr_code check_facts(mr_run *run, mr_error *err)
     return mr_config_conflicts(run->config, &facts, err);
 }
 
-/* Steps whose memory is in no checkpoint; NULL when there are none such. */
-static const mr_checkpoint_extra *memory_of_steps(const mr_run *run)
+/* Of steps that remember records; NULL when there are none such. */
+static const mr_checkpoint_extra *memory_of_steps(mr_run *run)
 {
     static const mr_checkpoint_extra groups = {
         .cannot = "aggregate: its groups are in memory until the source has ended"};
-    static const mr_checkpoint_extra seen = {.cannot =
-                                                 "dedupe: the keys it has seen are in memory"};
     if (run->stages.count > 1) return &groups;
-    return run->stages.items[0].in_order != NULL ? &seen : NULL;
+    if (run->stages.items[0].in_order == NULL) return NULL;
+    run->memory.extra = (mr_checkpoint_extra){
+        .save = mr_run_save_memory, .load = mr_run_load_memory, .context = run};
+    return &run->memory.extra;
 }
 
 static void set_checkpoints(mr_run *run)

@@ -54,6 +54,11 @@ typedef struct mr_run {
     mr_schema schema; /* of what reaches the destination: behind the steps */
     mr_chain_env chain_env;
     mr_stages stages;
+    struct {
+        mr_checkpoint_extra extra;
+        mr_chain_lane *lane;         /* the collector's, while the engine runs */
+        mr_slice saved;              /* by an earlier run; borrowed from its checkpoint */
+    } memory;                        /* of steps that need the records in order */
     mr_groups groups[MR_STAGES_MAX]; /* of aggregates */
     bool holds;                      /* records pass through the store */
     uint32_t first_columns;          /* of the first of several files */

@@ -184,7 +184,7 @@ static mr_end second_pass(mr_run *run, mr_ledger *ledger, mr_error *err)
 {
     mr_engine_config config = destination_config(run);
     config.limit = run->config->limit;
-    mr_run_set_steps(run, 0, &config);
+    mr_run_set_kept_steps(run, &config);
     admit_them(run, &config);
     watch_drift(run, &config);
     mr_run_load_only_new(run, &config);

@@ -46,6 +46,35 @@ void mr_run_set_steps(const mr_run *run, uint32_t number, mr_engine_config *conf
     config->ordered = run->stages.items[number].in_order;
 }
 
+/* --- what they remember ----------------------------------------------------------------------- */
+
+mr_code mr_run_save_memory(void *context, mr_buffer *out, mr_error *err)
+{
+    const mr_run *run = context;
+    return mr_chain_lane_save(run->memory.lane, out, err);
+}
+
+mr_code mr_run_load_memory(void *context, mr_slice saved, MR_UNUSED mr_error *err)
+{
+    mr_run *run = context;
+    run->memory.saved = saved;
+    return MR_OK;
+}
+
+static mr_code remember(void *context, mr_chain_lane *lane, mr_error *err)
+{
+    mr_run *run = context;
+    run->memory.lane = lane;
+    return run->memory.saved.len > 0 ? mr_chain_lane_load(lane, run->memory.saved, err) : MR_OK;
+}
+
+void mr_run_set_kept_steps(mr_run *run, mr_engine_config *config)
+{
+    mr_run_set_steps(run, 0, config);
+    config->ordered_open = remember;
+    config->ordered_context = run;
+}
+
 /* --- what a first pass found ------------------------------------------------------------------ */
 
 /* A column whose type the steps know keeps it; of the others the values have decided. */

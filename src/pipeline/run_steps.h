@@ -27,6 +27,14 @@ bool mr_run_steps_select(const mr_run *run);
 /* The lanes' and the collector's steps of stage `number` into `config`. */
 void mr_run_set_steps(const mr_run *run, uint32_t number, mr_engine_config *config);
 
+/* Those of the first stage, which the run's checkpoints hold what it remembers of. */
+void mr_run_set_kept_steps(mr_run *run, mr_engine_config *config);
+
+/* mr_checkpoint_extra's, of the steps that need the records in order; `context` is the run. What is
+ * loaded waits until the engine has those steps ready. */
+MR_NODISCARD mr_code mr_run_save_memory(void *context, mr_buffer *out, mr_error *err);
+MR_NODISCARD mr_code mr_run_load_memory(void *context, mr_slice saved, mr_error *err);
+
 /* What a first pass found behind the last step becomes run->schema, and batches leave with it;
  * types that the steps know better are put right in `found`. `checked`: values may turn up that are
  * not of their column's type. */

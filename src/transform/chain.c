@@ -2,6 +2,7 @@
 #include "transform/chain.h"
 
 #include "core/mem.h"
+#include "core/packed.h"
 #include "transform/chain_internal.h"
 
 /* --- lanes ------------------------------------------------------------------------------------ */
@@ -70,6 +71,34 @@ void mr_chain_lane_close(mr_chain_lane *lane)
         close_state(&lane->chain->ops[i], &lane->states[i]);
     mr_mem_free(lane->states);
     mr_mem_free(lane);
+}
+
+mr_code mr_chain_lane_save(const mr_chain_lane *lane, mr_buffer *out, mr_error *err)
+{
+    for (uint32_t i = 0; i < lane->chain->op_count; i++) {
+        const mr_dedupe *dedupe = lane->states[i].dedupe;
+        if (dedupe == NULL) continue;
+        const size_t at = out->len;
+        MR_TRY(mr_pack_u32(out, 0, err));
+        MR_TRY(mr_dedupe_save(dedupe, out, err));
+        const size_t len = out->len - at - 4;
+        for (size_t b = 0; b < 4; b++)
+            out->ptr[at + b] = (char)(len >> 8 * b);
+    }
+    return MR_OK;
+}
+
+mr_code mr_chain_lane_load(mr_chain_lane *lane, mr_slice saved, mr_error *err)
+{
+    mr_packed_in in = {.left = saved};
+    for (uint32_t i = 0; i < lane->chain->op_count; i++) {
+        mr_dedupe *dedupe = lane->states[i].dedupe;
+        if (dedupe == NULL) continue;
+        const mr_slice state = mr_packed_text(&in);
+        if (!in.broken) MR_TRY(mr_dedupe_load(dedupe, state, err));
+    }
+    if (mr_packed_all_read(&in)) return MR_OK;
+    return mr_fail(err, MR_ERR_INPUT, "what the steps remembered is damaged");
 }
 
 /* --- rows at fault ---------------------------------------------------------------------------- */

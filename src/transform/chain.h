@@ -64,6 +64,11 @@ bool mr_chain_is_one_to_one(const mr_chain *chain);
 MR_NODISCARD mr_code mr_chain_lane_open(const mr_chain *chain, mr_chain_lane **out, mr_error *err);
 void mr_chain_lane_close(mr_chain_lane *lane); /* NULL is harmless */
 
+/* What the steps remember of the records so far (dedupe), appended to `out`; a lane of an equal
+ * chain goes on with it. MR_ERR_LIMIT where `out` ends, MR_ERR_INPUT when it is something else. */
+MR_NODISCARD mr_code mr_chain_lane_save(const mr_chain_lane *lane, mr_buffer *out, mr_error *err);
+MR_NODISCARD mr_code mr_chain_lane_load(mr_chain_lane *lane, mr_slice saved, mr_error *err);
+
 /* What a chain works on. */
 typedef struct mr_chain_io {
     mr_batch *batch;         /* in and out */

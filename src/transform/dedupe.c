@@ -4,11 +4,13 @@
 #include "core/hash.h"
 #include "core/mem.h"
 #include "core/number.h"
+#include "core/packed.h"
 #include "record/numtext.h"
 #include "transform/key.h"
 
 #define FIRST_KEYS    8192u
 #define MIN_STALE     4096u /* keys that may be out of their window before the table is cleaned */
+#define STATE_VERSION 1u
 #define NS_PER_SECOND INT64_C(1000000000)
 
 /* When the first record of a key came: its ordinal, or the time it says, in ns. */
@@ -214,4 +216,62 @@ mr_code mr_dedupe_look(mr_dedupe *d, const mr_batch *batch, uint8_t *keep, uint8
         ++*out_duplicates;
     }
     return MR_OK;
+}
+
+/* --- state ------------------------------------------------------------------------------------ */
+
+static mr_code pack_moment(mr_buffer *out, moment value, mr_error *err)
+{
+    MR_TRY(mr_pack_u64(out, (uint64_t)value, err));
+    return mr_pack_u64(out, (uint64_t)(value >> 64), err);
+}
+
+static moment unpack_moment(mr_packed_in *in)
+{
+    const uint64_t low = mr_packed_u64(in), high = mr_packed_u64(in);
+    return (moment)((mr_u128)high << 64 | low);
+}
+
+mr_code mr_dedupe_save(const mr_dedupe *d, mr_buffer *out, mr_error *err)
+{
+    const bool windowed = is_windowed(d);
+    MR_TRY(mr_pack_u32(out, STATE_VERSION, err));
+    MR_TRY(mr_pack_u64(out, d->seen, err));
+    MR_TRY(pack_moment(out, d->newest, err));
+    MR_TRY(mr_pack_u32(out, d->any_time, err));
+    MR_TRY(mr_pack_u32(out, d->table.count, err));
+    for (uint32_t i = 0; i < d->table.count; i++) {
+        MR_TRY(mr_pack_text(out, mr_key_table_key(&d->table, i), err));
+        if (windowed) MR_TRY(pack_moment(out, d->firsts[i], err));
+    }
+    return MR_OK;
+}
+
+static mr_code load_key(mr_dedupe *d, mr_packed_in *in, bool windowed, mr_error *err)
+{
+    const mr_slice key = mr_packed_text(in);
+    const moment first = windowed ? unpack_moment(in) : 0;
+    uint32_t number;
+    bool is_new;
+    if (in->broken) return MR_OK; /* told when all is read */
+    MR_TRY(mr_key_table_add(&d->table, key, mr_hash(d->table.seed, key), &number, &is_new, err));
+    MR_TRY(grow_firsts(d, err));
+    d->firsts[number] = first;
+    return MR_OK;
+}
+
+mr_code mr_dedupe_load(mr_dedupe *d, mr_slice saved, mr_error *err)
+{
+    mr_packed_in in = {.left = saved};
+    const bool windowed = is_windowed(d);
+    mr_key_table_reset(&d->table);
+    const uint32_t version = mr_packed_u32(&in);
+    d->seen = mr_packed_u64(&in);
+    d->newest = unpack_moment(&in);
+    d->any_time = mr_packed_u32(&in) != 0;
+    for (uint32_t left = mr_packed_u32(&in); left > 0 && !in.broken; left--)
+        MR_TRY(load_key(d, &in, windowed, err));
+    d->kept_count = d->table.count;
+    if (version == STATE_VERSION && mr_packed_all_read(&in)) return MR_OK;
+    return mr_fail(err, MR_ERR_INPUT, "what dedupe remembered is damaged, or of another version");
 }

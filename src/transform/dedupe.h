@@ -32,6 +32,13 @@ MR_NODISCARD MR_HOT mr_code mr_dedupe_look(mr_dedupe *dedupe, const mr_batch *ba
                                            uint8_t *faults, uint64_t *out_duplicates,
                                            mr_error *err);
 
+/* Appends all that is remembered, for a later one of the same step. MR_ERR_LIMIT where `out` ends.
+ */
+MR_NODISCARD mr_code mr_dedupe_save(const mr_dedupe *dedupe, mr_buffer *out, mr_error *err);
+/* Goes on with what mr_dedupe_save() has written, in place of what was remembered. MR_ERR_INPUT
+ * when it is something else. */
+MR_NODISCARD mr_code mr_dedupe_load(mr_dedupe *dedupe, mr_slice saved, mr_error *err);
+
 /* Keys that are remembered. */
 uint64_t mr_dedupe_key_count(const mr_dedupe *dedupe);
 

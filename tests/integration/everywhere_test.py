@@ -181,7 +181,8 @@ def runs_that_fail():
 def steps_that_remember():
     def prepare():
         input_alone()
-        write("p.yaml", "source: in.csv\ndestination: out.csv\ntransforms:\n  - dedupe: [note]\n")
+        write("p.yaml", "source: in.csv\ndestination: out.csv\ntransforms:\n"
+                        "  - map: {key: .id * .id % 997}\n  - dedupe: {by: [key], window: 900}\n")
     everywhere(prepare, "out.csv", source="p.yaml", word="run")
 
     def groups():

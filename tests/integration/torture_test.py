@@ -34,6 +34,17 @@ def csv_to_csv():
 
 
 @test
+def steps_that_remember():
+    write("in.csv", rows())
+    for number, steps in enumerate(("dedupe: [key]", "dedupe: {by: [key], window: 700}", "dedupe: {by: [key], window: 90s, time: at}",
+                                    "dedupe: [key]\n  - map: {list: 'split(.key, \"7\")'}\n  - explode: list")):
+        write("p.yaml", "source: in.csv\ndestination: out.csv\ntransforms:\n"
+                        "  - map: {key: 'string(.id * .id %% 4999)', at: 'date_add(timestamp(\"2024-01-01T00:00:00Z\"), .id %% 3600, \"seconds\")'}\n"
+                        "  - %s\n" % steps)
+        torture(rounds(0.03, 6), "in.csv", "out.csv", code=3, config="p.yaml")
+
+
+@test
 def csv_to_json_lines_and_array():
     write("in.csv", rows())
     torture(rounds(0.12, 12), "in.csv", "out.jsonl", code=3)

@@ -48,13 +48,14 @@ def until_done(args, seconds, code, tally, done, setup=None, env=None):
 
 
 def torture(kills, source, target, *flags, code=0, content=read, remove=None, env=None, setup=None, every=2000,
-            done=None):
-    """Runs SOURCE to TARGET again and again under kills until there have been so many."""
+            done=None, config=None):
+    """Runs SOURCE to TARGET again and again under kills until there have been so many; `config` is a file that says so."""
     tally = Tally()
-    args = ["copy", source, target, "--checkpoint-records", every, *EVERY, *flags]
+    work = ["copy", source, target] if config is None else ["run", config]
+    args = [*work, "--checkpoint-records", every, *EVERY, *flags]
     clear = remove or (lambda: os.path.exists(target) and os.unlink(target))
     clear()
-    undisturbed = run("copy", source, target, "--resume", "never", *EVERY, *flags, code=code, env=env)
+    undisturbed = run(*work, "--resume", "never", *EVERY, *flags, code=code, env=env)
     wanted, wanted_rejects = content(target), rejects(target + ".rejects.jsonl")
     ledger = undisturbed.summary()
     while tally.kills < kills:
