@@ -257,10 +257,11 @@ static mr_code put_closing(const mr_run *run, const shown_rows *rows, mr_buffer 
     const uint64_t looked_at = run->discovered ? run->discovery.record_count : 0;
     const char *all = run->exact ? "all" : "the first";
     if (!run->discovered)
-        return mr_buffer_printf(out, err, "%llu rows shown\n", (unsigned long long)rows->row_count);
-    return mr_buffer_printf(out, err, "%llu rows shown; types from %s %llu records\n",
-                            (unsigned long long)rows->row_count, all,
-                            (unsigned long long)looked_at);
+        return mr_buffer_printf(out, err, "%llu row%s shown\n", (unsigned long long)rows->row_count,
+                                rows->row_count == 1 ? "" : "s");
+    return mr_buffer_printf(out, err, "%llu row%s shown; types from %s %llu record%s\n",
+                            (unsigned long long)rows->row_count, rows->row_count == 1 ? "" : "s",
+                            all, (unsigned long long)looked_at, looked_at == 1 ? "" : "s");
 }
 
 static mr_code show(mr_run *run, shown_rows *rows, mr_error *err)

@@ -470,6 +470,7 @@ static mr_code load_file(const char *path, size_t max_bytes, mr_buffer *out, mr_
     if (code == MR_ERR_LIMIT || (code == MR_OK && out->len > max_bytes))
         code = mr_fail(err, MR_ERR_LIMIT, "larger than %zu bytes", max_bytes);
     if (code == MR_OK) return MR_OK;
+    if (err != NULL && file < 0) mr_error_advise(err, "check the path");
     if (err != NULL) mr_error_prefix(err, "'%s'", path);
     if (code != MR_ERR_IO) return code;
     if (err != NULL) err->code = MR_ERR_USAGE;

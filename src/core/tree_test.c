@@ -273,7 +273,9 @@ MR_TEST(files_are_read_and_secrets_lose_one_newline)
     MR_EXPECT_OK(mr_tree_load(&arena, path, &tree, &err));
     MR_EXPECT_TEXT(mr_node_get(tree.root, "a")->text.ptr, "1");
     MR_EXPECT_CODE(mr_tree_load(&arena, "/nonexistent/x.yaml", &tree, &err), MR_ERR_USAGE);
-    MR_EXPECT_TEXT(err.text, "'/nonexistent/x.yaml': cannot be opened: No such file or directory");
+    MR_EXPECT_TEXT(
+        err.text,
+        "'/nonexistent/x.yaml': cannot be opened: No such file or directory; check the path");
     MR_EXPECT_CODE(mr_tree_load(&arena, mr_test_dir(), &tree, &err), MR_ERR_USAGE);
     MR_EXPECT_CODE(mr_secret_load(&arena, "/dev/zero", &(mr_slice){0}, &err), MR_ERR_LIMIT);
     mr_arena_done(&arena);

@@ -537,6 +537,19 @@ static mr_code derive_metrics(mr_pipeline_config *config, mr_error *err)
                                                          : mr_arena_fail(config->arena, err);
 }
 
+/* `--timeout 5` is five nanoseconds to those who wrote files for Nebula, and five seconds to all
+ * others. */
+static mr_code note_short_timeout(mr_pipeline_config *config, mr_error *err)
+{
+    const long long ns = config->timeout_ns;
+    if (ns == 0 || ns >= 1000000) return MR_OK;
+    return mr_config_note_add(
+        config, true, err,
+        "%s: the time-out is %lld nanoseconds, as a number without a unit says; "
+        "seconds are written %llds",
+        mr_options_state(&config->options, "timeout")->where, ns, ns);
+}
+
 /* After the steps of the file come those of flags, then select, then rename. */
 static mr_code gather_steps(mr_pipeline_config *config, mr_error *err)
 {
@@ -563,6 +576,7 @@ mr_code mr_config_finish(mr_pipeline_config *config, unsigned needs, mr_error *e
     if (config->performance.workers == 0) config->performance.workers = cpus;
     if (config->performance.max_concurrency == 0) config->performance.max_concurrency = 2 * cpus;
     MR_TRY(derive_metrics(config, err));
+    MR_TRY(note_short_timeout(config, err));
     if (config->schema_text != NULL) { /* of a flag, or a file's; stronger than a mapping */
         config->declared = (mr_declared){0};
         MR_TRY(mr_declared_from_text(&config->declared, config->schema_text, config->arena, err));

@@ -2,6 +2,7 @@
 #include "pipeline/endpoint.h"
 
 #include <stdio.h>
+#include <sys/stat.h>
 
 #include "connector/plugin.h"
 #include "core/nearest.h"
@@ -430,6 +431,12 @@ static mr_code connector_of_path(mr_endpoint *endpoint, mr_error *err)
     mr_fail(err, MR_ERR_USAGE,
             "the name of the %s '%.*s' does not tell its format; write csv:%.*s or json:%.*s",
             endpoint->role, MR_SLICE_ARGS(path), MR_SLICE_ARGS(path), MR_SLICE_ARGS(path));
+    struct stat there;
+    if (stat(endpoint->path, &there) == 0 && S_ISDIR(there.st_mode))
+        mr_fail(err, MR_ERR_USAGE,
+                "the %s '%.*s' is a directory; name a file in it, or as a source a pattern such as "
+                "'%.*s/*.csv'",
+                endpoint->role, MR_SLICE_ARGS(path), MR_SLICE_ARGS(path));
     if (mr_connector_name_find(path) != NULL)
         mr_error_advise(err, "the connector of that name is meant when a colon ends it");
     if (err != NULL && prefix_length(path) > 0)

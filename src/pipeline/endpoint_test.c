@@ -206,6 +206,6 @@ MR_TEST(file_keys_read_secrets_and_only_secrets)
     add(&a, "password_file", "/nonexistent/pw", MR_ORIGIN_FILE, false);
     MR_EXPECT_I64(mr_endpoint_apply(&a.end, &a.options, NULL, &a.err), ==, MR_ERR_USAGE);
     MR_EXPECT_TEXT(a.err.text, "p.yaml:3:4: password_file: '/nonexistent/pw': cannot be opened: No "
-                               "such file or directory");
+                               "such file or directory; check the path");
     mr_arena_done(&a.arena);
 }

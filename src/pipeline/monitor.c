@@ -1,4 +1,6 @@
 /* SPDX-License-Identifier: MIT */
+#include "pipeline/monitor.h"
+
 #include "core/clock.h"
 #include "core/json.h"
 #include "metrics/process.h"

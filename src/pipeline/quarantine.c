@@ -99,13 +99,13 @@ static mr_code create(mr_quarantine *quarantine, mr_error *err)
     quarantine->special = mr_file_is_special(quarantine->path);
     if (quarantine->special) {
         const int fd = mr_file_path_fd(quarantine->path, STDOUT_FILENO);
-        quarantine->file_count = 1;
         MR_TRY(fd >= 0 ? mr_file_borrow(&quarantine->file, fd, quarantine->path, err)
                        : mr_file_open_in_place(&quarantine->file, quarantine->path, err));
+        quarantine->file_count = 1;
         quarantine->created = true;
         return MR_OK;
     }
-    const uint32_t number = ++quarantine->file_count;
+    const uint32_t number = quarantine->file_count + 1;
     if (number > MR_QUARANTINE_MAX_FILES)
         return mr_fail(err, MR_ERR_LIMIT,
                        "'%s': more than %u files of rejects; a larger dead_letter.max makes fewer",
@@ -115,6 +115,7 @@ static mr_code create(mr_quarantine *quarantine, mr_error *err)
     if (len < 0 || (size_t)len >= sizeof path)
         return mr_fail(err, MR_ERR_USAGE, "the path '%s' is too long", quarantine->path);
     MR_TRY(mr_file_create_beside(&quarantine->file, path, err));
+    quarantine->file_count = number;
     quarantine->created = true;
     return MR_OK;
 }

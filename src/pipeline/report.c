@@ -225,40 +225,53 @@ static mr_code put_reject_lines(const mr_report *r, mr_buffer *out, mr_error *er
     return mr_buffer_append_byte(out, '\n', err);
 }
 
+/* "  3 duplicates", and nothing for none. */
+static mr_code put_count(mr_buffer *out, uint64_t count, const char *one, const char *many,
+                         mr_error *err)
+{
+    char number[32];
+    if (count == 0) return MR_OK;
+    return mr_buffer_printf(out, err, "  %s %s\n", grouped(number, count), count == 1 ? one : many);
+}
+
+/* The status as people write it: "done with rejects". */
+static mr_code put_status(const mr_report *r, mr_buffer *out, mr_error *err)
+{
+    for (const char *c = r->status; *c != 0; c++)
+        MR_TRY(mr_buffer_append_byte(out, *c == '_' ? ' ' : *c, err));
+    return MR_OK;
+}
+
 mr_code mr_report_text(const mr_report *r, mr_buffer *out, mr_error *err)
 {
     char read[32], written[32], rate[32];
-    MR_TRY(mr_buffer_printf(
-        out, err, "%s: %s records read, %s written in %.3f s (%s), peak memory %.1f MB\n",
-        r->status, grouped(read, r->ledger.read), grouped(written, r->ledger.written), r->seconds,
-        human_rate(rate, rate_of(r)), (double)r->max_rss_bytes / 1e6));
+    MR_TRY(put_status(r, out, err));
+    if (strcmp(r->status, "nothing_new") == 0)
+        return mr_buffer_printf(
+            out, err, ": all files were taken by earlier runs; the target stays as it is\n");
+    MR_TRY(mr_buffer_printf(out, err,
+                            ": %s record%s read, %s written in %.3f s (%s), peak memory %.1f MB\n",
+                            grouped(read, r->ledger.read), r->ledger.read == 1 ? "" : "s",
+                            grouped(written, r->ledger.written), r->seconds,
+                            human_rate(rate, rate_of(r)), (double)r->max_rss_bytes / 1e6));
     if (r->resumed)
         MR_TRY(mr_buffer_printf(out, err,
                                 "  %s of them by an earlier run, which this one went on "
                                 "from\n",
                                 grouped(read, r->resumed_read)));
-    if (r->ledger.filtered > 0)
-        MR_TRY(mr_buffer_printf(out, err, "  %s filtered\n", grouped(read, r->ledger.filtered)));
-    if (r->ledger.deduplicated > 0)
-        MR_TRY(
-            mr_buffer_printf(out, err, "  %s duplicates\n", grouped(read, r->ledger.deduplicated)));
-    if (r->ledger.aggregated > 0)
-        MR_TRY(mr_buffer_printf(out, err, "  %s went into groups with others\n",
-                                grouped(read, r->ledger.aggregated)));
-    if (r->ledger.blank_lines > 0)
-        MR_TRY(mr_buffer_printf(out, err, "  %s blank lines skipped\n",
-                                grouped(read, r->ledger.blank_lines)));
-    if (r->ledger.duplicate_keys > 0)
-        MR_TRY(mr_buffer_printf(out, err, "  %s duplicate keys: the last value was taken\n",
-                                grouped(read, r->ledger.duplicate_keys)));
+    MR_TRY(put_count(out, r->ledger.filtered, "filtered", "filtered", err));
+    MR_TRY(put_count(out, r->ledger.deduplicated, "duplicate", "duplicates", err));
+    MR_TRY(put_count(out, r->ledger.aggregated, "went into a group with others",
+                     "went into groups with others", err));
+    MR_TRY(put_count(out, r->ledger.blank_lines, "blank line skipped", "blank lines skipped", err));
+    MR_TRY(put_count(out, r->ledger.duplicate_keys, "duplicate key: the last value was taken",
+                     "duplicate keys: the last value was taken", err));
     if (r->schema_changes > 0)
         MR_TRY(mr_buffer_printf(out, err, "  %s change%s of the schema; see %s\n",
                                 grouped(read, r->schema_changes), r->schema_changes == 1 ? "" : "s",
                                 r->schema_path));
-    if (r->discarded_values > 0)
-        MR_TRY(mr_buffer_printf(out, err, "  %s value%s left out (drift: discard_value)\n",
-                                grouped(read, r->discarded_values),
-                                r->discarded_values == 1 ? "" : "s"));
+    MR_TRY(put_count(out, r->discarded_values, "value left out (drift: discard_value)",
+                     "values left out (drift: discard_value)", err));
     return put_reject_lines(r, out, err);
 }
 

@@ -200,7 +200,7 @@ void mr_run_fill_report(mr_run *run, mr_end end, mr_report *report)
     if (run->destination->bytes_out != NULL)
         report->bytes_out = run->destination->bytes_out(run->destination_state);
     report->thread_count = run->config->performance.workers + 1;
-    if (run->quarantine.count > 0) report->rejects_path = run->quarantine.path;
+    if (run->quarantine.file_count > 0) report->rejects_path = run->quarantine.path;
     report->schema_changes = run->expect.told.count;
     report->discarded_values = run->expect.discarded;
     report->schema_path = run->expect.path;

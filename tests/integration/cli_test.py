@@ -115,6 +115,23 @@ def preview_shows_rows_types_and_rejects_and_writes_nothing():
 
 
 @test
+def what_is_easily_meant_otherwise_is_told():
+    table()
+    os.mkdir("dir")
+    one_line_error(run("copy", "dir", "b.csv", code=2), "'dir' is a directory", "'dir/*.csv'")
+    one_line_error(run("copy", "a.csv", "dir", code=2), "'dir' is a directory")
+    expect(b"--timeout: the time-out is 5 nanoseconds, as a number without a unit says; seconds are written 5s" in
+           run("copy", "a.csv", "b.csv", "--timeout", "5", code=5).err, "no word on nanoseconds")
+    expect(b"nanoseconds" not in run("copy", "a.csv", "b.csv", "--timeout", "5s").err, "a word too many")
+    for flag in ("--system-flags", "--schema"):
+        one_line_error(run("copy", "a.csv", "b.csv", flag, "gone.yaml", code=2), "'gone.yaml'", "check the path")
+    write("one.csv", "a\n1\n")
+    expect(b"done: 1 record read, 1 written" in run("copy", "one.csv", "b.csv").err, "plural")
+    write("bad.csv", "a,b\n1\n")
+    expect(b"done with rejects: 1 record read, 0 written" in run("copy", "bad.csv", "b.csv", code=3).err, "underscores")
+
+
+@test
 def preview_tells_types_rejects_and_conflicts_before_a_byte_is_written():
     """Behind the steps, of every destination, with what a run would say about them."""
     write("a.csv", "a,b\n1,x\n2\n0,y\n4,z\n")

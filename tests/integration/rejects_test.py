@@ -247,9 +247,14 @@ def rejects_may_go_to_a_device_or_a_pipe():
     run("copy", "a.csv", "o.csv", "--rejects", "pipe", code=3)
     same(os.read(reader, 1 << 20).count(b'"reason":"too_few_fields"'), 25)
     os.close(reader)
-    for path in (".", "nowhere/r.jsonl"):
-        one_line_error(run("copy", "a.csv", "p.csv", "--rejects", path, code=None), path)
+    os.mkdir("folder")
+    for path in ("folder", "nowhere/r.jsonl"):
+        result = run("copy", "a.csv", "p.csv", "--rejects", path, code=None)
+        expect(result.code in (1, 2), result)
+        one_line_error(result, path)
+        expect(b"; see" not in result.err, "it names a file that is not there", result)
         expect(not os.path.exists("p.csv"), "published although its rejects could not be kept")
+    same([name for name in os.listdir() if name.endswith(".2")], [])
 
 
 @test
