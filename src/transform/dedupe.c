@@ -146,8 +146,9 @@ static mr_code grow_firsts(mr_dedupe *d, mr_error *err)
     const uint64_t held = mr_key_table_held_bytes(&d->table) + mr_key_table_held_bytes(&d->spare);
     if (held + sizeof *d->firsts * (uint64_t)cap > d->step->memory_bytes)
         return mr_fail(err, MR_ERR_LIMIT,
-                       "%u distinct keys do not fit the memory of dedupe, %llu MiB", d->table.count,
-                       (unsigned long long)(d->step->memory_bytes >> 20));
+                       "%u distinct keys do not fit the memory of dedupe, %llu MiB; give it more "
+                       "(memory:), or a window",
+                       d->table.count, (unsigned long long)(d->step->memory_bytes >> 20));
     moment *firsts = mr_mem_realloc(d->firsts, sizeof *firsts * cap);
     if (firsts == NULL) return mr_fail(err, MR_ERR_NOMEM, "no memory left for %u keys", cap);
     d->firsts = firsts;
