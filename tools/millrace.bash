@@ -61,7 +61,7 @@ _millrace() {
     version) flags='--help' ;;
     help) flags='--man --markdown --help' ;;
     completion) flags='--help' ;;
-    replay) flags='--source --from-format --from-opt --to-opt --source-config --dest-config --format --compression --plugin --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --mode --keys --cursor --cursor-start --cursor-nulls --lookback --snapshot-column --select --rename --limit --sample --sample-seed --schema --drift --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --checkpoint-interval --checkpoint-records --resume --files --in-place --dry-run --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
+    replay) flags='--source --from-format --from-opt --to-opt --source-config --dest-config --format --compression --plugin --system-flags --batch-size --workers --max-concurrency --flush-interval --memory-limit --streaming-mode --ordered --storage-mode --timeout --keys --select --rename --limit --sample --sample-seed --schema --drift --filter --map --infer --lossy --on-error --rejects --max-rejects --accept-rejects --fail-fast --delivery --state-dir --checkpoint-interval --checkpoint-records --resume --in-place --dry-run --allow-conflicts --progress --summary --log-level --log-format --log-file --metrics --enable-metrics --profile --wrap-scalars --help' ;;
     esac
     if [[ $word == -* ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$flags" -- "$word")
