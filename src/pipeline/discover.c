@@ -4,6 +4,8 @@
 #include "core/mem.h"
 #include "core/packed.h"
 
+#define MAX_FILES_BYTES ((size_t)256 << 20)
+
 /* In job->encoded: for each batch of the piece a section, then for each of its columns an entry and
  * the bytes of its name, padded so that the next entry is aligned. */
 typedef struct section {
@@ -26,6 +28,7 @@ mr_code mr_discovery_init(mr_discovery *discovery, mr_arena *arena, const mr_sch
                           mr_error *err)
 {
     *discovery = (mr_discovery){0};
+    mr_arena_init(&discovery->files, "discovery.files", MAX_FILES_BYTES);
     mr_schema_init(&discovery->schema, arena);
     if (known != NULL) MR_TRY(mr_schema_copy(&discovery->schema, known, arena, err));
     discovery->column_cap = discovery->schema.field_count + 16;
@@ -38,6 +41,7 @@ mr_code mr_discovery_init(mr_discovery *discovery, mr_arena *arena, const mr_sch
 
 void mr_discovery_done(mr_discovery *discovery)
 {
+    mr_arena_done(&discovery->files);
     mr_mem_free(discovery->columns);
     *discovery = (mr_discovery){0};
 }
@@ -157,10 +161,25 @@ static mr_code find_or_add(mr_discovery *d, mr_slice name, uint32_t hint, uint32
     return MR_OK;
 }
 
-static void name_sources(mr_infer *infer, mr_slice source)
+/* A job's name of its file may die with the job. The schema's arena is the run's, which sources use
+ * meanwhile. */
+static mr_code keep_source(mr_discovery *d, mr_slice source, mr_error *err)
 {
-    for (uint32_t i = 0; i < infer->first_count; i++)
-        if (infer->first[i].source.ptr == NULL) infer->first[i].source = source;
+    if (d->source.ptr != NULL && mr_slice_equal(d->source, source)) return MR_OK;
+    const char *name = mr_arena_copy(&d->files, source);
+    if (name == NULL) return mr_arena_fail(&d->files, err);
+    d->source = (mr_slice){name, source.len};
+    return MR_OK;
+}
+
+static mr_code name_sources(mr_discovery *d, mr_infer *infer, mr_slice source, mr_error *err)
+{
+    for (uint32_t i = 0; i < infer->first_count; i++) {
+        if (infer->first[i].source.ptr != NULL) continue;
+        MR_TRY(keep_source(d, source, err));
+        infer->first[i].source = d->source;
+    }
+    return MR_OK;
 }
 
 static mr_code join_section(mr_discovery *d, const mr_job *job, const char **at, mr_error *err)
@@ -175,7 +194,7 @@ static mr_code join_section(mr_discovery *d, const mr_job *job, const char **at,
         MR_TRY(find_or_add(d, name, i, &column, err));
         mr_infer_merge(&d->columns[column], &e->infer, job->record_base + head.record_base + 1,
                        job->line_base + head.line_base + 1);
-        name_sources(&d->columns[column], job->file_name);
+        MR_TRY(name_sources(d, &d->columns[column], job->file_name, err));
         *at += sizeof *e + padded(name.len);
     }
     return MR_OK;

@@ -17,7 +17,9 @@ typedef struct mr_discovery {
     mr_infer *columns; /* one per field of schema */
     uint32_t column_cap;
     uint64_t record_count;
-    bool typed; /* the source says the types; values are not judged as text */
+    mr_arena files;  /* names of those where types were seen first */
+    mr_slice source; /* the one that was named last */
+    bool typed;      /* the source says the types; values are not judged as text */
 } mr_discovery;
 
 extern const mr_destination_ops mr_destination_discover; /* its state is an mr_discovery */

@@ -155,6 +155,7 @@ static mr_code find_types(mr_run *run, const mr_engine_config *last, mr_error *e
     mr_ledger ledger;
     mr_engine_config config = *last;
     if (!wants_types(run)) return MR_OK;
+    mr_discovery_done(&run->discovery);
     MR_TRY(mr_discovery_init(&run->discovery, run->arena, NULL, err));
     config.destination = &mr_destination_discover;
     config.destination_state = &run->discovery;
