@@ -205,13 +205,28 @@ static mr_code keep_columns(csv_source *s, const mr_schema *columns, mr_error *e
     return MR_OK;
 }
 
+/* All files of a run end their rows in one way. */
+static mr_code same_row_ends(const csv_source *s, const mr_csv_options *found, mr_slice head,
+                             mr_error *err)
+{
+    const bool has_lf = head.len > 0 && memchr(head.ptr, '\n', head.len) != NULL;
+    if (found->cr_rows == s->options.cr_rows || (!found->cr_rows && !has_lf)) return MR_OK;
+    return mr_fail(err, MR_ERR_INPUT,
+                   "'%.*s' ends its rows with %s, the first file with %s; read them one by one",
+                   MR_SLICE_ARGS(s->text.file_name), found->cr_rows ? "CR" : "LF",
+                   found->cr_rows ? "LF" : "CR");
+}
+
 static mr_code csv_start_file(mr_text_source *text, mr_slice head, bool final, mr_text_start *out,
                               bool *out_complete, mr_error *err)
 {
     csv_source *s = (csv_source *)text;
-    mr_csv_options *o = &s->options;
+    mr_csv_options later = s->options; /* lanes read the first file's, so that these stay */
+    const bool first = s->schema.field_count == 0;
+    mr_csv_options *o = first ? &s->options : &later;
     MR_TRY(mr_csv_sniff(o, head, final, out_complete, err));
     if (!*out_complete) return MR_OK;
+    if (!first) MR_TRY(same_row_ends(s, o, head, err));
     mr_schema schema;
     mr_csv_header header = {0};
     mr_schema_init(&schema, text->env->arena);
@@ -219,9 +234,9 @@ static mr_code csv_start_file(mr_text_source *text, mr_slice head, bool final, m
         mr_csv_read_header(o, &text->env->limits, head, final, &schema, out_complete, &header, err);
     if (rc != MR_OK) return mr_error_prefix(err, "'%.*s'", MR_SLICE_ARGS(text->file_name));
     if (!*out_complete) return MR_OK;
-    s->delimiter = o->delimiter; /* what was found is what replay must know */
+    if (first) s->delimiter = o->delimiter; /* what was found is what replay must know */
     *out = (mr_text_start){header.consumed, header.line_count, header.blank_lines};
-    if (s->schema.field_count == 0) {
+    if (first) {
         s->schema = schema;
         return MR_OK;
     }

@@ -4,8 +4,6 @@
 #include "core/mem.h"
 #include "core/packed.h"
 
-#define MAX_FILES_BYTES ((size_t)256 << 20)
-
 /* In job->encoded: for each batch of the piece a section, then for each of its columns an entry and
  * the bytes of its name, padded so that the next entry is aligned. */
 typedef struct section {
@@ -28,7 +26,6 @@ mr_code mr_discovery_init(mr_discovery *discovery, mr_arena *arena, const mr_sch
                           mr_error *err)
 {
     *discovery = (mr_discovery){0};
-    mr_arena_init(&discovery->files, "discovery.files", MAX_FILES_BYTES);
     mr_schema_init(&discovery->schema, arena);
     if (known != NULL) MR_TRY(mr_schema_copy(&discovery->schema, known, arena, err));
     discovery->column_cap = discovery->schema.field_count + 16;
@@ -41,7 +38,6 @@ mr_code mr_discovery_init(mr_discovery *discovery, mr_arena *arena, const mr_sch
 
 void mr_discovery_done(mr_discovery *discovery)
 {
-    mr_arena_done(&discovery->files);
     mr_mem_free(discovery->columns);
     *discovery = (mr_discovery){0};
 }
@@ -161,13 +157,12 @@ static mr_code find_or_add(mr_discovery *d, mr_slice name, uint32_t hint, uint32
     return MR_OK;
 }
 
-/* A job's name of its file may die with the job. The schema's arena is the run's, which sources use
- * meanwhile. */
+/* A job's name of its file may die with the job. */
 static mr_code keep_source(mr_discovery *d, mr_slice source, mr_error *err)
 {
     if (d->source.ptr != NULL && mr_slice_equal(d->source, source)) return MR_OK;
-    const char *name = mr_arena_copy(&d->files, source);
-    if (name == NULL) return mr_arena_fail(&d->files, err);
+    const char *name = mr_arena_copy(d->schema.arena, source);
+    if (name == NULL) return mr_arena_fail(d->schema.arena, err);
     d->source = (mr_slice){name, source.len};
     return MR_OK;
 }

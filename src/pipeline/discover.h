@@ -17,14 +17,14 @@ typedef struct mr_discovery {
     mr_infer *columns; /* one per field of schema */
     uint32_t column_cap;
     uint64_t record_count;
-    mr_arena files;  /* names of those where types were seen first */
-    mr_slice source; /* the one that was named last */
+    mr_slice source; /* the file that was named last */
     bool typed;      /* the source says the types; values are not judged as text */
 } mr_discovery;
 
 extern const mr_destination_ops mr_destination_discover; /* its state is an mr_discovery */
 
-/* An empty discovery whose schema begins with `known` (may be NULL) and lives in `arena`. */
+/* An empty discovery whose schema begins with `known` (may be NULL) and lives in `arena`, which
+ * nobody else uses while the source is read. */
 MR_NODISCARD mr_code mr_discovery_init(mr_discovery *discovery, mr_arena *arena,
                                        const mr_schema *known, mr_error *err);
 void mr_discovery_done(mr_discovery *discovery);

@@ -8,6 +8,8 @@
 #include "pipeline/run_internal.h"
 #include "pipeline/run_steps.h"
 
+#define MAX_FOUND_BYTES ((size_t)1 << 30) /* 65,536 columns with their names */
+
 /* Contradictions that only the opened ends can show. */
 static mr_code check_facts(mr_run *run, mr_error *err)
 {
@@ -82,6 +84,7 @@ mr_code mr_run_open(mr_run *run, mr_pipeline_config *config, unsigned needs,
     memset(run, 0, sizeof *run);
     run->config = config;
     run->arena = config->arena;
+    mr_arena_init(&run->found, "run.found", MAX_FOUND_BYTES);
     run->warn = warn;
     run->warn_context = warn_context;
     run->begun_ns = mr_clock_ns();
@@ -139,6 +142,7 @@ mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_
     memset(run, 0, sizeof *run);
     run->config = config;
     run->arena = config->arena;
+    mr_arena_init(&run->found, "run.found", MAX_FOUND_BYTES);
     MR_TRY(mr_run_find_source(run, err));
     MR_TRY(mr_run_find_destination(run, err));
     MR_TRY(mr_run_refuse_same_file(run, err));
@@ -181,6 +185,7 @@ void mr_run_close(mr_run *run)
         mr_groups_close(&run->groups[i]);
     mr_stages_done(&run->stages);
     mr_discovery_done(&run->discovery);
+    mr_arena_done(&run->found);
     mr_expect_close(&run->expect);
     mr_increment_done(&run->increment);
     mr_quarantine_close(&run->quarantine);

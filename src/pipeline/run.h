@@ -46,6 +46,7 @@ typedef struct mr_run {
     const mr_destination_ops *destination; /* NULL for preview and schema */
     void *destination_state;
     mr_discovery discovery;
+    mr_arena found; /* what it found: the collector's alone, for sources use the run's meanwhile */
     bool discovered;
     mr_ledger looked_at; /* of the first pass */
     bool declared_all;   /* the user's schema says every type: nothing is left to find out */

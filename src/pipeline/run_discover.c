@@ -127,7 +127,7 @@ static mr_code use_discovery(mr_run *run, mr_error *err)
  * changed since they are to be checked, like those of a sample. */
 static mr_code discover_again(mr_run *run, mr_error *err)
 {
-    MR_TRY(mr_discovery_decode(&run->discovery, run->arena, run->checkpoints.found.columns,
+    MR_TRY(mr_discovery_decode(&run->discovery, &run->found, run->checkpoints.found.columns,
                                &run->exact, err));
     run->exact = run->exact && (run->checkpoints.from.unchanged || run->checkpoints.sealed);
     return use_discovery(run, err);
@@ -231,7 +231,7 @@ static mr_code discover(mr_run *run, bool always, uint64_t sample, const mr_sche
     if (has_found_before(run)) {
         MR_TRY(discover_again(run, err));
     } else if (always ? !complete && run->stages.count == 1 : must_discover(run)) {
-        MR_TRY(mr_discovery_init(&run->discovery, run->arena, computes ? NULL : known, err));
+        MR_TRY(mr_discovery_init(&run->discovery, &run->found, computes ? NULL : known, err));
         run->discovery.typed = typed;
         MR_TRY(first_pass(run, sample_size(run, sample), err));
         mr_discovery_finish(&run->discovery);

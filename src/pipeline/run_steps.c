@@ -156,7 +156,7 @@ static mr_code find_types(mr_run *run, const mr_engine_config *last, mr_error *e
     mr_engine_config config = *last;
     if (!wants_types(run)) return MR_OK;
     mr_discovery_done(&run->discovery);
-    MR_TRY(mr_discovery_init(&run->discovery, run->arena, NULL, err));
+    MR_TRY(mr_discovery_init(&run->discovery, &run->found, NULL, err));
     config.destination = &mr_destination_discover;
     config.destination_state = &run->discovery;
     config.reject = NULL;

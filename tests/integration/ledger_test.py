@@ -388,6 +388,23 @@ def several_files_are_read_in_order_of_their_names():
 
 
 @test
+def files_that_end_their_rows_in_different_ways_are_not_mixed():
+    """What ends a row is found once; a file of carriage returns among others was one long record."""
+    for first, second in (("a\n1\n", "a\r2\r3\r"), ("a\r1\r", "a\n2\n")):
+        write("p1.csv", first)
+        write("p2.csv", second)
+        write("o.csv", "old\n")
+        for workers in (1, 8):
+            one_line_error(run("copy", "p*.csv", "o.csv", "--workers", workers, code=1), "p2.csv", "ends its rows with", "CR", "LF")
+            same(read("o.csv"), b"old\n")
+    write("p1.csv", "a\r1\r")
+    write("p2.csv", "a\r2\r")
+    write("p3.csv", "")
+    run("copy", "p*.csv", "o.csv")
+    same(read("o.csv"), b"a\n1\n2\n")
+
+
+@test
 def standard_input_and_output_carry_records():
     text = b"a,b\n1,x\n"
     same(run("copy", "csv:-", "json:-", stdin=text, piped=True).out, b'{"a":1,"b":"x"}\n')
