@@ -518,17 +518,26 @@ static mr_code make_series(job *j, const families *f, mr_error *err)
     return mr_metrics_gauge(f->next, &name, &j->next, err);
 }
 
-mr_code mr_scheduler_start(mr_scheduler *s, mr_metrics *metrics, mr_error *err)
+static mr_code plan(mr_scheduler *s, const families *f, mr_error *err)
 {
-    families f;
     const int64_t now = mr_clock_wall_ns();
-    MR_TRY(declare(metrics, &f, err));
     read_state(s);
     for (uint32_t i = 0; i < s->count; i++) {
-        MR_TRY(make_series(&s->jobs[i], &f, err));
+        MR_TRY(make_series(&s->jobs[i], f, err));
         plan_first(&s->jobs[i], now);
         mr_gauge_set(s->jobs[i].next, s->jobs[i].due_ns / MR_NS_PER_S);
     }
+    return MR_OK;
+}
+
+mr_code mr_scheduler_start(mr_scheduler *s, mr_metrics *metrics, mr_error *err)
+{
+    families f;
+    MR_TRY(declare(metrics, &f, err));
+    pthread_mutex_lock(&s->lock); /* the page is served already */
+    const mr_code rc = plan(s, &f, err);
+    pthread_mutex_unlock(&s->lock);
+    MR_TRY(rc);
     if (pthread_create(&s->thread, NULL, scheduler_main, s) != 0)
         return mr_fail(err, MR_ERR_IO, "the thread of the schedule cannot be started");
     s->started = true;

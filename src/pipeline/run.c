@@ -135,14 +135,8 @@ mr_code mr_run_resume(mr_run *run, mr_error *err)
     return mr_run_aim(run, err);
 }
 
-mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_error *err)
+static mr_code check(mr_run *run, const char **out_guarantee, mr_error *err)
 {
-    mr_run *run = mr_arena_take(config->arena, sizeof *run); /* too large for the stack */
-    if (run == NULL) return mr_arena_fail(config->arena, err);
-    memset(run, 0, sizeof *run);
-    run->config = config;
-    run->arena = config->arena;
-    mr_arena_init(&run->found, "run.found", MAX_FOUND_BYTES);
     MR_TRY(mr_run_find_source(run, err));
     MR_TRY(mr_run_find_destination(run, err));
     MR_TRY(mr_run_refuse_same_file(run, err));
@@ -156,6 +150,19 @@ mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_
     MR_TRY(validate(run, err));
     *out_guarantee = mr_run_guarantee(run);
     return check_facts(run, err);
+}
+
+mr_code mr_run_check(mr_pipeline_config *config, const char **out_guarantee, mr_error *err)
+{
+    mr_run *run = mr_arena_take(config->arena, sizeof *run); /* too large for the stack */
+    if (run == NULL) return mr_arena_fail(config->arena, err);
+    memset(run, 0, sizeof *run);
+    run->config = config;
+    run->arena = config->arena;
+    mr_arena_init(&run->found, "run.found", MAX_FOUND_BYTES);
+    const mr_code rc = check(run, out_guarantee, err);
+    mr_arena_done(&run->found); /* which is on a list, and `run` dies with the configuration */
+    return rc;
 }
 
 void mr_run_cancel(mr_run *run)
