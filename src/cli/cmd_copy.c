@@ -133,6 +133,7 @@ int mr_cmd_copy(mr_args *args)
     if (mr_log_start(&log, &err) != MR_OK) return mr_cli_fail(err.code, &err);
     mr_code rc = mr_run_open(&run, &args->config, MR_CONFIG_SOURCE | MR_CONFIG_DESTINATION, warn,
                              NULL, &err);
+    if (caught != 0) mr_run_cancel(&run); /* opening begins with a clean run */
     if (rc == MR_OK && run.nothing_new) {
         mr_run_close(&run);
         mr_log_stop();

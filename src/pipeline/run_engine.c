@@ -98,7 +98,9 @@ void mr_run_reset_view(mr_run *run)
         atomic_store(&run->view.by_reason[i], 0);
     mr_histogram_reset(&run->view.latency);
     mr_histogram_reset(&run->view.queue_wait);
-    if (!atomic_load(&run->cancelled)) atomic_store(&run->stop, false);
+    atomic_store(&run->stop, false);
+    if (atomic_load(&run->cancelled))
+        atomic_store(&run->stop, true); /* now, or by a signal just now */
 }
 
 mr_end mr_run_move(mr_run *run, const mr_engine_config *config, const char *stage,

@@ -207,6 +207,18 @@ def a_wait_for_the_rate_is_no_place_to_go_on_from():
 
 
 @test
+def a_signal_is_heard_at_any_moment():
+    write("in.csv", rows(2000))
+    write("p.yaml", "source: in.csv\ndestination: out.jsonl\nreliability:\n  rate_limit: {requests_per_second: 50, burst: 1}\n")
+    for attempt in range(60):
+        process = start("run", "p.yaml", "--summary", "off", "--progress", "off")
+        time.sleep(0.0003 * attempt)
+        process.signal(signal.SIGTERM)
+        result = process.finish(20)  # the run would take 40 s
+        expect(result.code in (143, -signal.SIGTERM), result)
+
+
+@test
 def a_time_out_keeps_what_was_done():
     write("in.csv", rows(300_000))
     wanted = reference("in.csv", "ref.jsonl", code=3)
