@@ -7,7 +7,8 @@
 #include "core/json.h"
 
 #define MAX_MANIFEST_BYTES ((size_t)64 << 20)
-#define MAX_NUMBER         1000000u /* of a part, when those before are taken */
+#define MAX_ARENA_BYTES    ((size_t)256 << 20) /* paths of parts */
+#define MAX_NUMBER         1000000u            /* of a part, when those before are taken */
 
 /* --- names --- */
 
@@ -36,13 +37,13 @@ static const char *part_path(mr_arena *arena, const char *path, uint32_t number)
 }
 
 /* When the target is appended to, parts of earlier runs stay too. */
-static mr_code free_path(const mr_text_parts *parts, const mr_text_destination *d, const char **out,
+static mr_code free_path(mr_text_parts *parts, const mr_text_destination *d, const char **out,
                          mr_error *err)
 {
     for (uint32_t number = parts->count + 1; number < MAX_NUMBER; number++) {
         mr_identity there;
-        *out = part_path(d->env->arena, d->path, number);
-        if (*out == NULL) return mr_arena_fail(d->env->arena, err);
+        *out = part_path(&parts->arena, d->path, number);
+        if (*out == NULL) return mr_arena_fail(&parts->arena, err);
         if (!d->append || !mr_identity_of_path(*out, &there)) return MR_OK;
     }
     return mr_fail(err, MR_ERR_LIMIT, "'%s' has too many parts", d->path);
@@ -50,11 +51,10 @@ static mr_code free_path(const mr_text_parts *parts, const mr_text_destination *
 
 /* --- parts --- */
 
-static mr_code push(mr_text_parts *parts, mr_text_destination *d, mr_output *output,
-                    const char *path, mr_error *err)
+static mr_code push(mr_text_parts *parts, mr_output *output, const char *path, mr_error *err)
 {
-    mr_text_part *part = mr_arena_take(d->env->arena, sizeof *part);
-    if (part == NULL) return mr_arena_fail(d->env->arena, err);
+    mr_text_part *part = mr_arena_take(&parts->arena, sizeof *part);
+    if (part == NULL) return mr_arena_fail(&parts->arena, err);
     *part = (mr_text_part){.next = parts->current, .output = output, .path = path};
     parts->current = part;
     parts->count++;
@@ -66,7 +66,8 @@ mr_code mr_text_parts_next(mr_text_parts *parts, mr_text_destination *d, const m
 {
     const char *path = NULL;
     if (parts->current == NULL) {
-        MR_TRY(push(parts, d, d->output, d->path, err));
+        mr_arena_init(&parts->arena, "parts", MAX_ARENA_BYTES);
+        MR_TRY(push(parts, d->output, d->path, err));
         parts->current->columns = parts->first_columns;
     }
     parts->current->output = d->output;
@@ -76,7 +77,7 @@ mr_code mr_text_parts_next(mr_text_parts *parts, mr_text_destination *d, const m
     d->output = NULL; /* the part's now */
     d->options.path = path;
     d->options.append = false;
-    MR_TRY(push(parts, d, NULL, path, err));
+    MR_TRY(push(parts, NULL, path, err));
     mr_text_part *part = parts->current;
     part->columns = columns;
     part->source = job->file_name;
@@ -171,4 +172,5 @@ void mr_text_parts_close(mr_text_parts *parts)
     for (mr_text_part *part = parts->current; part != NULL; part = part->next)
         mr_output_close(part->output);
     parts->current = NULL;
+    mr_arena_done(&parts->arena);
 }

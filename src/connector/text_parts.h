@@ -30,6 +30,7 @@ typedef struct mr_text_part {
 } mr_text_part;
 
 typedef struct mr_text_parts {
+    mr_arena arena;        /* the run's is its source's, on another thread, while parts begin */
     mr_text_part *current; /* NULL until there is a second part */
     uint32_t count;
     const mr_schema *first_columns;
