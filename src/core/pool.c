@@ -3,8 +3,6 @@
 
 #include <signal.h>
 
-#include "core/thread.h"
-
 static mr_task *wait_for_task(mr_pool *pool)
 {
     pthread_mutex_lock(&pool->lock);
@@ -24,7 +22,6 @@ static void *run_thread(void *context)
 {
     mr_pool *pool = context;
     mr_task *task;
-    mr_thread_be_prompt();
     while ((task = wait_for_task(pool)) != NULL)
         task->run(task);
     return NULL;

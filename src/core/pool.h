@@ -2,9 +2,9 @@
  *
  * core/pool.h - a few threads that run tasks in the order in which they were given.
  *
- * For short work that somebody waits for and that blocks on disks: queues of many producers and
- * many consumers, where a lock held for a few instructions is nothing beside a task. Tasks are part
- * of the objects they are about, so giving one allocates nothing.
+ * For work that blocks on disks: queues of many producers and many consumers, where a lock held for
+ * a few instructions is nothing beside a task. Tasks are part of the objects they are about, so
+ * giving one allocates nothing.
  *
  * Thread: any. */
 #ifndef MR_CORE_POOL_H

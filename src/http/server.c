@@ -10,7 +10,6 @@
 #include <unistd.h>
 
 #include "core/mem.h"
-#include "core/thread.h"
 #include "http/server_internal.h"
 
 #define ACCEPTS_PER_TURN 64
@@ -278,7 +277,6 @@ uint16_t mr_http_server_port(const mr_http_server *server)
 static void *run_thread(void *context)
 {
     mr_http_server *server = context;
-    mr_thread_be_prompt();
     mr_loop_run(&server->loop);
     return NULL;
 }
