@@ -11,9 +11,7 @@
 #include "cli/eventodb.h"
 #include "cli/exit.h"
 
-#define ARENA_BYTES                                                               \
-    (256u << 20) /* arguments, configuration, and schemas of up to 65,536 columns \
-                  */
+#define ARENA_BYTES (256u << 20) /* arguments, configuration, schemas of up to 65,536 columns */
 
 int mr_cli_fail(mr_code code, const mr_error *err)
 {

@@ -170,9 +170,7 @@ static mr_code end_earlier(mr_checkpoints *c, bool was_complete, mr_error *err)
     const bool marks = marks_in_journal(c);
     if (marks) MR_TRY(mr_increment_load_midway(c->increment, c->found.watermark, err));
     if (marks && was_complete) MR_TRY(mr_increment_accept(c->increment, err));
-    mr_buffer_reset(&c->watermark);
-    if (marks && mr_increment_has_state(c->increment))
-        MR_TRY(mr_increment_save(c->increment, &c->watermark, err));
+    mr_buffer_reset(&c->watermark); /* forgetting fills it, if there is one */
     MR_TRY(mr_checkpoints_forget(c, err));
     if (marks) MR_TRY(mr_increment_begin_again(c->increment, mr_buffer_slice(&c->watermark), err));
     return none_here(c, err);

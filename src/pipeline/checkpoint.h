@@ -58,8 +58,8 @@ typedef struct mr_checkpoint_extra {
     /* Appends at most MR_COMMIT_TRANSFORM_MAX bytes; MR_ERR_LIMIT when it would be more. Not called
      * for a checkpoint that says `sealed`, nor for one of the beginning. */
     mr_code (*save)(void *context, mr_buffer *out, mr_error *err);
-    /* Before the first piece of a run that goes on: back to what save() wrote. MR_ERR_USAGE when
-     * that is something else. */
+    /* Before the first piece of a run that goes on: back to what save() wrote, which stays valid
+     * until mr_checkpoints_close(). */
     mr_code (*load)(void *context, mr_slice saved, mr_error *err);
     void *context;
     const char *cannot; /* NULL, or why its state cannot be part of a checkpoint */

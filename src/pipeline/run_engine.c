@@ -89,6 +89,13 @@ mr_engine_config mr_run_engine_config(mr_run *run)
     };
 }
 
+void mr_run_clear_stop(mr_run *run)
+{
+    atomic_store(&run->stop, false);
+    if (atomic_load(&run->cancelled))
+        atomic_store(&run->stop, true); /* by a signal just now, too */
+}
+
 void mr_run_reset_view(mr_run *run)
 {
     atomic_store(&run->view.read, 0);
@@ -98,9 +105,7 @@ void mr_run_reset_view(mr_run *run)
         atomic_store(&run->view.by_reason[i], 0);
     mr_histogram_reset(&run->view.latency);
     mr_histogram_reset(&run->view.queue_wait);
-    atomic_store(&run->stop, false);
-    if (atomic_load(&run->cancelled))
-        atomic_store(&run->stop, true); /* now, or by a signal just now */
+    mr_run_clear_stop(run);
 }
 
 mr_end mr_run_move(mr_run *run, const mr_engine_config *config, const char *stage,

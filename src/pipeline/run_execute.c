@@ -144,8 +144,7 @@ static mr_end through_the_store(mr_run *run, mr_engine_config *config, mr_ledger
     mr_end end = mr_run_move(run, config, run->source->name, ledger, err);
     if (end == MR_END_DONE && mr_store_seal(run->hold.store, err) != MR_OK) end = MR_END_FAILED;
     /* The engine has set it; the destination, which is not done, takes it for an interruption. */
-    atomic_store(&run->stop, false);
-    if (atomic_load(&run->cancelled)) atomic_store(&run->stop, true);
+    mr_run_clear_stop(run);
     if (end == MR_END_DONE && mr_hold_drain(&run->hold, err) != MR_OK)
         end = atomic_load(&run->cancelled) ? MR_END_CANCELLED : MR_END_FAILED;
     const mr_ledger *onward = &run->hold.ledger;

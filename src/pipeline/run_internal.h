@@ -46,6 +46,8 @@ uint32_t mr_run_abilities(const mr_run *run);
 /* From the source, to a destination that the caller fills in. */
 mr_engine_config mr_run_engine_config(mr_run *run);
 void mr_run_reset_view(mr_run *run);
+/* An engine has set it at its end; who cancelled the run still has. */
+void mr_run_clear_stop(mr_run *run);
 
 /* Runs the engine, with progress told as `stage`. */
 mr_end mr_run_move(mr_run *run, const mr_engine_config *config, const char *stage,

@@ -143,14 +143,7 @@ EXPORTED int open(const char *path, int flags, ...)
     return open_at(AT_FDCWD, path, flags, mode);
 }
 
-EXPORTED int open64(const char *path, int flags, ...)
-{
-    va_list more;
-    va_start(more, flags);
-    const unsigned mode = mode_of(flags, more);
-    va_end(more);
-    return open_at(AT_FDCWD, path, flags, mode);
-}
+EXPORTED int open64(const char *path, int flags, ...) __attribute__((alias("open")));
 
 EXPORTED int openat(int dir, const char *path, int flags, ...)
 {
